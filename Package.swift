@@ -1,0 +1,72 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// One set of rules for every target: Swift 6 mode, warnings as errors, and the upcoming features that keep imports
+/// and existentials visible in the source.
+let settings: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+]
+
+let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let serviceLifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
+let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+
+let package = Package(
+    name: "muster",
+    platforms: [.macOS(.v15)],
+    products: [
+        .executable(name: "muster", targets: ["muster"]),
+        .library(name: "DeviceKit", targets: ["DeviceKit"]),
+        .library(name: "DeviceKitTesting", targets: ["DeviceKitTesting"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    ],
+    targets: [
+        // The contract. No package dependency: every plugin shares it.
+        .target(name: "DeviceKit", swiftSettings: settings),
+        .target(name: "DeviceKitTesting", dependencies: ["DeviceKit"], swiftSettings: settings),
+
+        // System libraries and their thin wrappers.
+        .systemLibrary(name: "CLibYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
+        .target(name: "YAML", dependencies: ["CLibYAML", "DeviceKit"], swiftSettings: settings),
+
+        // The host.
+        .target(name: "Journal", dependencies: ["DeviceKit", grdb], swiftSettings: settings),
+        .target(name: "Sinks", dependencies: ["DeviceKit"], swiftSettings: settings),
+        .target(
+            name: "MusterHost",
+            dependencies: ["DeviceKit", "Journal", "YAML", nioCore, nioPosix, logging, serviceLifecycle],
+            swiftSettings: settings),
+        .executableTarget(
+            name: "muster",
+            dependencies: [
+                "DeviceKit", "Journal", "MusterHost", "Sinks", "SimulatorDriver", "ZKTecoDriver", "ZKTecoEmulator",
+                argumentParser, logging, serviceLifecycle,
+            ],
+            swiftSettings: settings),
+
+        // Plugins: drivers, and the emulators that stand in for their hardware.
+        .target(
+            name: "SimulatorDriver", dependencies: ["DeviceKit"], path: "Plugins/Simulator", swiftSettings: settings),
+        .target(name: "ZKTecoWire", dependencies: ["DeviceKit"], path: "Plugins/ZKTeco/Wire", swiftSettings: settings),
+        .target(
+            name: "ZKTecoDriver", dependencies: ["DeviceKit", "ZKTecoWire"], path: "Plugins/ZKTeco/Driver",
+            swiftSettings: settings),
+        .target(
+            name: "ZKTecoEmulator", dependencies: ["DeviceKit", "ZKTecoWire", nioCore, nioPosix],
+            path: "Plugins/ZKTeco/Emulator", swiftSettings: settings),
+    ]
+)
