@@ -95,8 +95,12 @@ public final class RecordingReceiver: PunchReceiver {
     private func update<Value: Sendable>(_ change: @Sendable (inout State) -> Value) -> Value {
         let (value, satisfied) = state.withLock { state in
             let value = change(&state)
-            let satisfied = state.watchers.filter { $0.isSatisfied(state) }
-            state.watchers.removeAll { $0.isSatisfied(state) }
+            var satisfied: [Watcher] = []
+            var unsatisfied: [Watcher] = []
+            for watcher in state.watchers {
+                if watcher.isSatisfied(state) { satisfied.append(watcher) } else { unsatisfied.append(watcher) }
+            }
+            state.watchers = unsatisfied
             return (value, satisfied)
         }
         for watcher in satisfied { watcher.continuation.resume() }
