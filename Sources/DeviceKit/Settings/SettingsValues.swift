@@ -1,0 +1,60 @@
+/// Values that a ``SettingsSchema`` has read and checked, one for each of its keys.
+public struct SettingsValues: Sendable {
+    struct Entry: Sendable {
+        var value: any Sendable & Hashable
+        /// Where the value was written; `nil` for a default.
+        var node: ConfigurationNode?
+    }
+
+    let entries: [String: Entry]
+    /// The mapping that the values were read from.
+    let section: ConfigurationNode
+
+    /// The value of a setting.
+    /// - Throws: only for a setting that is not in the schema: a mistake of the driver.
+    public func value<Value>(_ setting: Setting<Value>) throws(ConfigurationError) -> Value {
+        guard let value = entries[setting.key]?.value as? Value else {
+            throw section.error("the setting '\(setting.key)' is not in the schema", code: "internal")
+        }
+        return value
+    }
+
+    /// The key was written in the file.
+    public func isGiven(_ key: String) -> Bool { entries[key]?.node != nil }
+
+    /// A problem between keys, at the place of one of them.
+    public func error(
+        _ key: String, _ message: String, code: String = "conflict", hint: String? = nil
+    ) -> ConfigurationError {
+        let place = entries[key]?.node ?? section
+        return ConfigurationError(
+            Diagnostic(
+                code: code, at: place.mark, path: ConfigurationNode.childPath(section.path, key: key), message,
+                hint: hint))
+    }
+
+    /// The value as a text, for comparisons between devices; `nil` for a key that the schema does not have or that
+    /// has no value.
+    package func text(_ key: String) -> String? {
+        guard let value = entries[key]?.value else { return nil }
+        if let optional = value as? String? { return optional }
+        return String(describing: value)
+    }
+
+    package func node(_ key: String) -> ConfigurationNode? { entries[key]?.node }
+}
+
+extension SettingsValues: Equatable {
+    /// Places do not count: a moved line is not a changed device.
+    public static func == (left: SettingsValues, right: SettingsValues) -> Bool {
+        left.entries.mapValues { AnyHashable($0.value) } == right.entries.mapValues { AnyHashable($0.value) }
+    }
+}
+
+extension SettingsValues: CustomStringConvertible {
+    /// `{address: 192.168.1.201, port: 4370}`; secrets redact themselves.
+    public var description: String {
+        let pairs = entries.sorted { $0.key < $1.key }.map { "\($0.key): \(text($0.key) ?? "-")" }
+        return "{\(pairs.joined(separator: ", "))}"
+    }
+}
