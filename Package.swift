@@ -68,5 +68,9 @@ let package = Package(
         .target(
             name: "ZKTecoEmulator", dependencies: ["DeviceKit", "ZKTecoWire", nioCore, nioPosix],
             path: "Plugins/ZKTeco/Emulator", swiftSettings: settings),
+
+        // Tests, one target per module.
+        .testTarget(name: "DeviceKitTests", dependencies: ["DeviceKit", "DeviceKitTesting"], swiftSettings: settings),
+        .testTarget(name: "YAMLTests", dependencies: ["DeviceKit", "YAML"], swiftSettings: settings),
     ]
 )
