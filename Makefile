@@ -1,0 +1,52 @@
+# The words of the README. Every step builds with the same flags, so that no step undoes another's work.
+.DEFAULT_GOAL := help
+.PHONY: help deps build build-tests run test lint format check-examples release bench kill9 clean
+
+# A target that imports what it does not declare fails to build.
+BUILD_FLAGS := --explicit-target-dependency-import-check error
+MUSTER := .build/debug/muster
+SOURCES := Sources Plugins Tests Package.swift
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
+
+deps: ## installs what the machine lacks, says what, and touches nothing when nothing is missing
+	@.ci/install-deps
+
+build: deps
+	swift build --product muster $(BUILD_FLAGS)
+
+build-tests: deps
+	swift build --build-tests $(BUILD_FLAGS)
+
+run: build ## builds, then collects punches from simulated terminals; Ctrl-C ends it
+	$(MUSTER) run --config examples/simulator.yaml
+
+test: build-tests ## builds and runs every test
+	swift test --skip-build --disable-xctest $(BUILD_FLAGS)
+
+lint: ## layout and habits of the sources
+	swift format lint --strict --recursive --parallel $(SOURCES)
+
+format: ## lays the sources out
+	swift format --in-place --recursive --parallel $(SOURCES)
+
+check-examples: build ## the examples are valid configurations
+	@for file in examples/*.yaml; do $(MUSTER) check --config "$$file" || exit; done
+
+release: deps ## an optimised binary at .build/release/muster
+	swift build -c release --product muster $(BUILD_FLAGS)
+
+# The environment that the tests make as well; whoever comes first installs it.
+PYZK := .build/python/pyzk==0.9
+
+bench: release ## times `muster sync` against pyzk on an emulated terminal of 100,000 and 400,000 records
+	@[ -e $(PYZK)/complete ] || { python3 -m venv --clear $(PYZK) && $(PYZK)/bin/python -m pip install --quiet \
+		--disable-pip-version-check pyzk==0.9 && touch $(PYZK)/complete; }
+	Tests/Benchmarks/sync.py .build/release/muster $(PYZK)/bin/python
+
+kill9: release ## kills `muster run` 50 times under load and compares journal, file sink and devices
+	Tests/Faults/kill9.py .build/release/muster
+
+clean: ## removes what was built, keeps muster-data
+	rm -rf .build
