@@ -43,6 +43,8 @@ class Rig:
              "--people", "200", "--rate", emulator_rate, "--truth", self.truth, "--pacing", "0ms"],
             stdin=subprocess.PIPE, stdout=open(os.path.join(directory, "emulator.log"), "w"),
             stderr=subprocess.STDOUT)
+        # Without a start, a week at this rate would be a log of millions.
+        self.start_of_simulation = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(time.time() - 60))
         self.config = self.write_config("muster.yaml", "data", self.audit, simulator_rate)
         self.judge_config = self.write_config("judge.yaml", "judge-data", None, simulator_rate)
 
@@ -63,7 +65,8 @@ class Rig:
                 f"{listed}"
                 "  simulated:\n"
                 "    driver: simulator\n"
-                f"    settings: {{people: 200, rate: {simulator_rate}, seed: 7}}\n"
+                f"    settings: {{people: 200, rate: {simulator_rate}, seed: 7, "
+                f"start: '{self.start_of_simulation}'}}\n"
                 "    schedule: {poll: '* * * * *', window: all, capture: true}\n"
                 f"{listed}")
         return path
