@@ -72,5 +72,9 @@ let package = Package(
         // Tests, one target per module.
         .testTarget(name: "DeviceKitTests", dependencies: ["DeviceKit", "DeviceKitTesting"], swiftSettings: settings),
         .testTarget(name: "YAMLTests", dependencies: ["DeviceKit", "YAML"], swiftSettings: settings),
+
+        // Tests: one target per module.
+        .testTarget(
+            name: "JournalTests", dependencies: ["DeviceKit", "Journal", grdb], swiftSettings: settings),
     ]
 )

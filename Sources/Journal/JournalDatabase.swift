@@ -1,0 +1,76 @@
+internal import DeviceKit
+internal import GRDB
+
+/// Opens the database the way the promise needs it, and turns its errors into the journal's.
+enum JournalDatabase {
+    static func openForWriting(_ path: String) throws(JournalError) -> DatabasePool {
+        do {
+            var configuration = Configuration()
+            configuration.label = "journal"
+            configuration.busyMode = .timeout(5)
+            configuration.maximumReaderCount = 4
+            let pool = try DatabasePool(path: path, configuration: configuration)
+            try pool.writeWithoutTransaction { database in
+                // Set here and not while the connection is prepared: opening the pool in WAL mode changes it again.
+                try database.execute(sql: "PRAGMA synchronous = FULL")
+                // A checkpoint every 4 MiB keeps the WAL small and its cost even.
+                try database.execute(sql: "PRAGMA wal_autocheckpoint = 1000")
+                try database.execute(sql: "PRAGMA journal_size_limit = 16777216")
+                try database.execute(sql: "PRAGMA cache_size = -16384")
+                try JournalSchema.migrate(database, path: path)
+                try checkDurability(database)
+            }
+            return pool
+        } catch {
+            throw journalError(error, path: path)
+        }
+    }
+
+    static func openForReading(_ path: String) throws(JournalError) -> DatabaseQueue {
+        do {
+            var configuration = Configuration()
+            configuration.label = "journal-reader"
+            configuration.busyMode = .timeout(5)
+            // A WAL database can only be read with its shared-memory file, which a reader may have to make.
+            let queue = try DatabaseQueue(path: path, configuration: configuration)
+            try queue.inDatabase { database in
+                try database.execute(sql: "PRAGMA query_only = ON")
+                let version = try JournalSchema.version(of: database)
+                guard version > 0, version <= JournalSchema.newestVersion else {
+                    throw JournalError(
+                        version == 0 ? .missing : .newerSchema,
+                        version == 0
+                            ? "\(path) holds no journal yet: start the host once with muster run"
+                            : "\(path) has schema version \(version), newer than this muster knows: use a newer muster")
+                }
+            }
+            return queue
+        } catch {
+            throw journalError(error, path: path)
+        }
+    }
+
+    /// What an acknowledgement rests on: the write-ahead log, synced at every commit.
+    static func checkDurability(_ database: Database) throws {
+        let synchronous = try Int.fetchOne(database, sql: "PRAGMA synchronous")
+        let mode = try String.fetchOne(database, sql: "PRAGMA journal_mode")
+        guard synchronous == 2, mode == "wal" else {
+            throw JournalError(
+                .unavailable,
+                "the journal would not be synced (synchronous \(synchronous ?? -1), mode \(mode ?? "none")): refusing to run"
+            )
+        }
+    }
+
+    static func journalError(_ error: any Error, path: String) -> JournalError {
+        if let known = error as? JournalError { return known }
+        guard let error = error as? DatabaseError else { return JournalError(.fatal, "\(path): \(error)") }
+        let text = "\(path): \(error.message ?? "SQLite error") (\(error.extendedResultCode.rawValue))"
+        switch error.resultCode {
+        case .SQLITE_FULL: return JournalError(.full, "no room left for the journal: \(text)")
+        case .SQLITE_CANTOPEN, .SQLITE_PERM, .SQLITE_READONLY, .SQLITE_NOTADB, .SQLITE_BUSY:
+            return JournalError(.unavailable, text)
+        default: return JournalError(.fatal, "writing the journal failed: \(text)")
+        }
+    }
+}

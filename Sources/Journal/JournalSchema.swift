@@ -1,0 +1,83 @@
+internal import GRDB
+
+/// All SQL that makes or changes tables. A version is never edited once it was released: a later one is added.
+enum JournalSchema {
+    /// Versions in order; their number is their place from 1.
+    private static let versions: [String] = [
+        """
+        CREATE TABLE devices (
+            id INTEGER PRIMARY KEY,
+            name TEXT NOT NULL UNIQUE,
+            received INTEGER NOT NULL DEFAULT 0,
+            journaled INTEGER NOT NULL DEFAULT 0,
+            duplicates INTEGER NOT NULL DEFAULT 0,
+            rejected INTEGER NOT NULL DEFAULT 0,
+            cursor BLOB,
+            floor INTEGER,
+            epoch INTEGER NOT NULL DEFAULT 1,
+            status TEXT
+        );
+        CREATE TABLE punches (
+            position INTEGER PRIMARY KEY AUTOINCREMENT,
+            device INTEGER NOT NULL REFERENCES devices (id),
+            time INTEGER NOT NULL,
+            code TEXT NOT NULL,
+            local_time INTEGER NOT NULL,
+            direction TEXT NOT NULL,
+            direction_raw INTEGER NOT NULL,
+            verification TEXT NOT NULL,
+            verification_raw INTEGER NOT NULL,
+            work_code TEXT,
+            source TEXT NOT NULL,
+            received_at INTEGER NOT NULL,
+            is_valid INTEGER NOT NULL,
+            notes TEXT NOT NULL,
+            raw TEXT NOT NULL
+        );
+        -- The order matters: with the time before the code, inserts land at the end of each device's range.
+        CREATE UNIQUE INDEX punch_identity ON punches (device, time, code);
+        CREATE TABLE rejected_records (
+            id INTEGER PRIMARY KEY,
+            device INTEGER NOT NULL REFERENCES devices (id),
+            reason TEXT NOT NULL,
+            bytes BLOB NOT NULL,
+            received_at INTEGER NOT NULL,
+            UNIQUE (device, bytes)
+        );
+        CREATE TABLE sink_positions (
+            sink TEXT PRIMARY KEY,
+            position INTEGER NOT NULL
+        );
+        CREATE TABLE dead_letters (
+            sink TEXT NOT NULL,
+            position INTEGER NOT NULL REFERENCES punches (position),
+            reason TEXT NOT NULL,
+            rejected_at INTEGER NOT NULL,
+            PRIMARY KEY (sink, position)
+        );
+        """
+    ]
+
+    static var newestVersion: Int { versions.count }
+
+    /// Brings a database to the newest version, each step in a transaction of its own.
+    static func migrate(_ database: Database, path: String) throws {
+        let version = try Self.version(of: database)
+        guard version <= newestVersion else {
+            throw JournalError(
+                .newerSchema,
+                "\(path) has schema version \(version), this muster knows up to \(newestVersion): use a newer muster")
+        }
+        for next in version..<newestVersion {
+            try database.inTransaction {
+                try database.execute(sql: versions[next])
+                try database.execute(sql: "PRAGMA user_version = \(next + 1)")
+                return .commit
+            }
+        }
+    }
+
+    static func version(of database: Database) throws -> Int {
+        try Int.fetchOne(database, sql: "PRAGMA user_version") ?? 0
+    }
+}

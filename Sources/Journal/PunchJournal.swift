@@ -1,0 +1,123 @@
+public import DeviceKit
+internal import Foundation
+internal import GRDB
+internal import Synchronization
+
+/// The host's durable store: every punch once, in source order per device, with the cursor that covers it.
+///
+/// One process writes; it holds the data directory's lock. ``JournalReader`` reads beside it.
+public final class PunchJournal: Sendable {
+    public let directory: DataDirectory
+    /// Queries over everything that is committed.
+    public let reader: JournalReader
+
+    private let pool: DatabasePool
+    private let lock: DataDirectoryLock
+    private let queue: CommitQueue
+    private let signal: ChangeSignal
+
+    /// Opens the journal, making or migrating it as needed.
+    /// - Throws: ``JournalError/Kind/unavailable`` when another host owns the directory or it cannot be used,
+    ///   ``JournalError/Kind/newerSchema``.
+    public init(_ directory: DataDirectory) throws(JournalError) {
+        try directory.create()
+        let lock = try DataDirectoryLock(directory)
+        let pool = try JournalDatabase.openForWriting(directory.journalPath)
+        let signal = ChangeSignal()
+        let path = directory.journalPath
+        let devices = DeviceKeys()
+        self.directory = directory
+        self.pool = pool
+        self.lock = lock
+        self.signal = signal
+        reader = JournalReader(pool, path: path)
+        queue = CommitQueue { entries in
+            do {
+                let receipts = try await pool.write { database in
+                    try entries.map { try CommitWriter.write($0, to: database, devices: devices) }
+                }
+                signal.send()
+                return .success(receipts)
+            } catch {
+                devices.forgetAll()
+                return .failure(JournalDatabase.journalError(error, path: path))
+            }
+        }
+    }
+
+    /// Returns once the entry is on stable storage.
+    ///
+    /// A copy of a punch that the journal has already is counted and not stored. When the calling task is cancelled the
+    /// commit still runs to its end, because it may share its transaction with others.
+    /// - Throws: ``JournalError/Kind/full`` when nothing of it was stored, ``JournalError/Kind/fatal`` when the process
+    ///   must stop.
+    public func commit(_ entry: JournalEntry) async throws(JournalError) -> CommitReceipt {
+        try await queue.commit(entry).get()
+    }
+
+    /// Where to read a device's log on; `nil` before its first page.
+    public func cursor(for device: DeviceID) async throws(JournalError) -> StoredCursor? {
+        try await reader.cursor(for: device)
+    }
+
+    /// Keeps what is known of a device's state, for the command line and the next start.
+    public func saveStatus(_ status: DeviceStatus) async throws(JournalError) {
+        let text = StatusCoding.encode(status)
+        try await change { database in
+            try database.execute(
+                sql: """
+                    INSERT INTO devices (name, status) VALUES (?, ?)
+                    ON CONFLICT (name) DO UPDATE SET status = excluded.status
+                    """, arguments: [status.device.name, text])
+        }
+    }
+
+    /// A sink has delivered, or refused for good, everything up to `position`.
+    public func saveDelivery(
+        sink: String, position: Int64, rejected: [Delivery.Rejection], at now: Instant
+    ) async throws(JournalError) {
+        try await change { database in
+            for rejection in rejected {
+                try database.execute(
+                    sql:
+                        "INSERT OR REPLACE INTO dead_letters (sink, position, reason, rejected_at) VALUES (?, ?, ?, ?)",
+                    arguments: [sink, rejection.position, rejection.reason, now.millisecondsSince1970])
+            }
+            try database.execute(
+                sql: """
+                    INSERT INTO sink_positions (sink, position) VALUES (?, ?)
+                    ON CONFLICT (sink) DO UPDATE SET position = max(position, excluded.position)
+                    """, arguments: [sink, position])
+        }
+    }
+
+    /// Returns at once when something was committed since `generation`, else at the next commit.
+    /// - Throws: `CancellationError`.
+    public func waitForChange(since generation: UInt64) async throws(CancellationError) {
+        try await signal.wait(since: generation)
+    }
+
+    /// Grows with every commit. Read it before looking for punches, then wait for it to grow.
+    public var generation: UInt64 { signal.generation }
+
+    /// How many transactions have been written.
+    var transactionCount: Int { get async { await queue.transactionCount } }
+
+    /// What `PRAGMA synchronous` says on the writing connection.
+    func writerSynchronousMode() throws -> Int? {
+        try pool.writeWithoutTransaction { try Int.fetchOne($0, sql: "PRAGMA synchronous") }
+    }
+
+    /// Limits the database's size in pages, so that a test can fill it.
+    func limitPageCount(_ count: Int) throws {
+        try pool.writeWithoutTransaction { try $0.execute(sql: "PRAGMA max_page_count = \(count)") }
+    }
+
+    private func change(_ body: @escaping @Sendable (Database) throws -> Void) async throws(JournalError) {
+        do {
+            try await pool.write { try body($0) }
+        } catch {
+            throw JournalDatabase.journalError(error, path: directory.journalPath)
+        }
+    }
+}

@@ -1,0 +1,45 @@
+internal import DeviceKit
+internal import GRDB
+
+/// A punch as a row, both ways.
+enum PunchRow {
+    static let insertSQL = """
+        INSERT INTO punches (device, time, code, local_time, direction, direction_raw, verification, verification_raw,
+            work_code, source, received_at, is_valid, notes, raw)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        ON CONFLICT DO NOTHING
+        """
+
+    static let columns = """
+        position, name, time, code, local_time, direction, direction_raw, verification, verification_raw, work_code,
+        source, received_at, is_valid, notes, raw
+        """
+
+    static func arguments(_ punch: Punch, device: Int64) -> StatementArguments {
+        let record = punch.record
+        return [
+            device, punch.time.millisecondsSince1970, record.code, record.localTime.wallSeconds,
+            record.direction.kind.rawValue, record.direction.raw, record.verification.kind.rawValue,
+            record.verification.raw, record.workCode, punch.source.rawValue, punch.receivedAt.millisecondsSince1970,
+            punch.isValid, punch.notes, record.raw.text,
+        ]
+    }
+
+    /// - Throws: ``JournalError/Kind/fatal`` for a row that this program cannot have written.
+    static func decode(_ row: Row) throws -> JournaledPunch {
+        let position: Int64 = row[0]
+        guard let device = DeviceID(row[1] as String), let localTime = LocalDateTime(exactlyWallSeconds: row[4]) else {
+            throw JournalError(.fatal, "the journal is damaged at position \(position)")
+        }
+        let record = PunchRecord(
+            code: row[3], localTime: localTime,
+            direction: Direction(Direction.Kind(rawValue: row[5]) ?? .unknown, raw: row[6]),
+            verification: Verification(Verification.Kind(rawValue: row[7]) ?? .unknown, raw: row[8]),
+            workCode: row[9], raw: RawJSON(trusted: row[14]))
+        let punch = Punch(
+            device: device, time: Instant(millisecondsSince1970: row[2]), record: record,
+            source: Punch.Source(rawValue: row[10]) ?? .import,
+            receivedAt: Instant(millisecondsSince1970: row[11]), isValid: row[12], notes: row[13])
+        return JournaledPunch(position: position, punch: punch)
+    }
+}

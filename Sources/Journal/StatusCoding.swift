@@ -1,0 +1,63 @@
+internal import DeviceKit
+internal import Foundation
+
+/// A device's status as JSON text, so that a field can be added without a schema version.
+enum StatusCoding {
+    private struct Stored: Codable {
+        var state: String
+        var connected: Bool
+        var serialNumber: String?
+        var registrationNumber: String?
+        var model: String?
+        var firmware: String?
+        var macAddress: String?
+        var recordCount: Int?
+        var recordCapacity: Int?
+        var peopleCount: Int?
+        var lastPollAt: Instant?
+        var lastError: String?
+        var lastErrorAt: Instant?
+        var failuresInARow: Int
+        var realtimeEnabled: Bool
+        var realtimeDisabledAt: Instant?
+        var condition: String?
+        var updatedAt: Instant
+    }
+
+    static func encode(_ status: DeviceStatus) -> String {
+        let stored = Stored(
+            state: status.state, connected: status.isConnected, serialNumber: status.identity.serialNumber,
+            registrationNumber: status.identity.registrationNumber, model: status.identity.model,
+            firmware: status.identity.firmware, macAddress: status.identity.macAddress,
+            recordCount: status.inventory?.recordCount, recordCapacity: status.inventory?.recordCapacity,
+            peopleCount: status.inventory?.peopleCount, lastPollAt: status.lastPollAt, lastError: status.lastError,
+            lastErrorAt: status.lastErrorAt, failuresInARow: status.failuresInARow,
+            realtimeEnabled: status.isRealtimeEnabled, realtimeDisabledAt: status.realtimeDisabledAt,
+            condition: status.condition, updatedAt: status.updatedAt)
+        // Strings, numbers and dates of this program always encode.
+        return (try? JSONEncoder().encode(stored)).map { String(decoding: $0, as: UTF8.self) } ?? "{}"
+    }
+
+    /// `nil` for text that another version wrote and this one cannot read.
+    static func decode(_ text: String, device: DeviceID) -> DeviceStatus? {
+        guard let stored = try? JSONDecoder().decode(Stored.self, from: Data(text.utf8)) else { return nil }
+        var status = DeviceStatus(device: device, state: stored.state, updatedAt: stored.updatedAt)
+        status.isConnected = stored.connected
+        status.identity = DeviceIdentity(
+            serialNumber: stored.serialNumber, registrationNumber: stored.registrationNumber, model: stored.model,
+            firmware: stored.firmware, macAddress: stored.macAddress)
+        if stored.recordCount != nil || stored.recordCapacity != nil || stored.peopleCount != nil {
+            status.inventory = LogInventory(
+                recordCount: stored.recordCount, recordCapacity: stored.recordCapacity,
+                peopleCount: stored.peopleCount)
+        }
+        status.lastPollAt = stored.lastPollAt
+        status.lastError = stored.lastError
+        status.lastErrorAt = stored.lastErrorAt
+        status.failuresInARow = stored.failuresInARow
+        status.isRealtimeEnabled = stored.realtimeEnabled
+        status.realtimeDisabledAt = stored.realtimeDisabledAt
+        status.condition = stored.condition
+        return status
+    }
+}
