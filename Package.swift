@@ -76,5 +76,9 @@ let package = Package(
         // Tests: one target per module.
         .testTarget(
             name: "JournalTests", dependencies: ["DeviceKit", "Journal", grdb], swiftSettings: settings),
+        .testTarget(
+            name: "ZKTecoTests",
+            dependencies: ["DeviceKit", "DeviceKitTesting", "ZKTecoDriver", "ZKTecoEmulator", "ZKTecoWire"],
+            resources: [.copy("Vectors")], swiftSettings: settings),
     ]
 )
