@@ -21,11 +21,11 @@ public struct SimulatorSettings: DriverSettings {
         example: "2026-11-24 08:00:00"
     ).optional
     static let speedUp = Setting.integer(
-        "speedUp", default: 1, in: 1...1_000,
+        "speed_up", default: 1, in: 1...1_000,
         "How many working days pass in one day: 24 makes every hour a day of mornings, lunches and evenings.",
         unit: "working days a day", example: "24")
     static let clockSkew = Setting.integer(
-        "clockSkew", default: 0, in: -366 * 86_400...366 * 86_400,
+        "clock_skew", default: 0, in: -366 * 86_400...366 * 86_400,
         "How far the terminal's clock is ahead; negative when it is behind.", unit: "seconds", example: "-90")
     static let drop = Setting.duration(
         "drop", in: .seconds(1) ... .seconds(86_400), "Fault: the link breaks this long after it was opened.",
@@ -43,7 +43,7 @@ public struct SimulatorSettings: DriverSettings {
         "Fault: after each so many captured punches the last one comes again; 0 is never.", unit: "punches",
         example: "10")
     static let outOfOrder = Setting.integer(
-        "outOfOrder", default: 0, in: 0...1_000_000,
+        "out_of_order", default: 0, in: 0...1_000_000,
         "Fault: after each so many captured punches one comes later than its successor; 0 is never.", unit: "punches",
         example: "10")
 

@@ -153,7 +153,7 @@ extension TreeBuilder {
         }
         try count(at: alias, path: path)
         switch node.value {
-        case .null, .scalar:
+        case .null, .scalar, .invalid:
             return ConfigurationNode(node.value, at: mark, path: path)
         case .sequence(let elements):
             try checkDepth(depth, at: alias, path: path)

@@ -7,6 +7,8 @@ public struct ConfigurationNode: Sendable, Hashable {
         case sequence([ConfigurationNode])
         /// In the order of the file. Keys are unique.
         case mapping([Member])
+        /// Could not be read; the problem is reported already, and reading this again reports nothing.
+        case invalid
     }
 
     /// The text of a value; its type is the setting's business.
@@ -54,6 +56,7 @@ public struct ConfigurationNode: Sendable, Hashable {
         switch value {
         case .mapping(let members): return members
         case .null: return []
+        case .invalid: throw ConfigurationError([])
         case .scalar, .sequence: throw wrongType("keys and values")
         }
     }
@@ -62,6 +65,7 @@ public struct ConfigurationNode: Sendable, Hashable {
         switch value {
         case .sequence(let nodes): return nodes
         case .null: throw noValue()
+        case .invalid: throw ConfigurationError([])
         case .scalar, .mapping: throw wrongType("a list", hint: "write it as [one, two]")
         }
     }
@@ -71,6 +75,7 @@ public struct ConfigurationNode: Sendable, Hashable {
         switch value {
         case .scalar(let scalar): return scalar
         case .null: throw noValue()
+        case .invalid: throw ConfigurationError([])
         case .sequence, .mapping: throw wrongType(expected)
         }
     }
@@ -97,7 +102,7 @@ extension ConfigurationNode {
 
     private var found: String {
         switch value {
-        case .null: "nothing"
+        case .null, .invalid: "nothing"
         case .sequence: "a list"
         case .mapping: "keys and values"
         case .scalar(let scalar): scalar.text.isEmpty ? "an empty text" : "'\(scalar.text.shortened)'"

@@ -5,7 +5,7 @@
 /// static let name = Setting.optionalString("name", "What people call it.", example: "Main entrance")
 /// ```
 public struct Setting<Value: Sendable & Hashable>: Sendable {
-    /// Lower camel case or one word, unique in its schema.
+    /// `snake_case`, unique in its schema.
     public let key: String
     /// One sentence for people.
     public let summary: String

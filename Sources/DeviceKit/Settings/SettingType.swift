@@ -47,14 +47,16 @@ public struct SettingType<Value: Sendable & Hashable>: Sendable {
                 }
                 var values: [Value] = []
                 var problems: [Diagnostic] = []
+                var isWhole = true
                 for node in nodes {
                     do throws(ConfigurationError) {
                         values.append(try read(node))
                     } catch {
                         problems += error.diagnostics
+                        isWhole = false
                     }
                 }
-                guard problems.isEmpty else { throw ConfigurationError(problems) }
+                guard isWhole else { throw ConfigurationError(problems) }
                 return values
             })
     }

@@ -17,8 +17,11 @@ public struct SettingsSchema: Sendable {
     ///
     /// Reports every problem at once: unknown keys, missing keys, wrong types, values out of range; and warns of secrets
     /// that stand in the file in clear.
+    /// - Parameter owner: the place of the key that the mapping belongs to; missing keys are reported there.
     /// - Returns: `nil` when there was an error. Values for keys that were not given are the defaults.
-    public func decode(_ node: ConfigurationNode, reportingTo report: inout [Diagnostic]) -> SettingsValues? {
+    public func decode(
+        _ node: ConfigurationNode, owner: SourceMark? = nil, reportingTo report: inout [Diagnostic]
+    ) -> SettingsValues? {
         let members: [ConfigurationNode.Member]
         do throws(ConfigurationError) {
             members = try node.members()
@@ -26,10 +29,11 @@ public struct SettingsSchema: Sendable {
             report += error.diagnostics
             return nil
         }
-        return decode(members, of: node, reportingTo: &report)
+        let section = owner.map { ConfigurationNode(node.value, at: $0, path: node.path) } ?? node
+        return decode(members, of: section, reportingTo: &report)
     }
 
-    /// As ``decode(_:reportingTo:)``, for some members of a mapping whose other keys belong to somebody else.
+    /// As ``decode(_:owner:reportingTo:)``, for some members of a mapping whose other keys belong to somebody else.
     package func decode(
         _ members: [ConfigurationNode.Member], of node: ConfigurationNode, otherKeys: [String] = [],
         reportingTo report: inout [Diagnostic]
@@ -37,6 +41,7 @@ public struct SettingsSchema: Sendable {
         var problems = unknownKeys(members, of: node, otherKeys: otherKeys)
         let given = Dictionary(members.map { ($0.key, $0) }, uniquingKeysWith: { first, _ in first })
         var entries: [String: SettingsValues.Entry] = [:]
+        var isWhole = !problems.contains { $0.severity == .error }
         for setting in settings {
             do throws(ConfigurationError) {
                 let member = given[setting.key]
@@ -45,10 +50,11 @@ public struct SettingsSchema: Sendable {
                 if setting.documentation.isSecret { problems += Self.clearSecrets(member?.node) }
             } catch {
                 problems += error.diagnostics
+                isWhole = false
             }
         }
         report += problems
-        guard !problems.contains(where: { $0.severity == .error }) else { return nil }
+        guard isWhole else { return nil }
         return SettingsValues(entries: entries, section: node)
     }
 

@@ -6,7 +6,7 @@ public struct SettingsValues: Sendable {
         var node: ConfigurationNode?
     }
 
-    let entries: [String: Entry]
+    private(set) var entries: [String: Entry]
     /// The mapping that the values were read from.
     let section: ConfigurationNode
 
@@ -21,6 +21,14 @@ public struct SettingsValues: Sendable {
 
     /// The key was written in the file.
     public func isGiven(_ key: String) -> Bool { entries[key]?.node != nil }
+
+    /// These values, with those of `other` that were written in its file in their place. Both are of one schema.
+    package func overlaid(with other: SettingsValues?) -> SettingsValues {
+        guard let other else { return self }
+        var copy = SettingsValues(entries: entries, section: other.section)
+        for (key, entry) in other.entries where entry.node != nil { copy.entries[key] = entry }
+        return copy
+    }
 
     /// A problem between keys, at the place of one of them.
     public func error(

@@ -1,0 +1,243 @@
+import DeviceKit
+
+/// Turns trees into a configuration. Collects problems instead of stopping at the first.
+struct ConfigurationAssembler {
+    struct Include {
+        let path: String
+        let node: ConfigurationNode
+    }
+
+    /// What the main file says besides devices.
+    struct Root {
+        var data: String
+        var http: HostConfiguration.HTTP
+    }
+
+    let drivers: DriverRegistry
+    let sinkTypes: SinkRegistry
+    var report: [Diagnostic] = []
+    private(set) var includes: [Include] = []
+    private(set) var sinks: [HostConfiguration.Sink] = []
+    /// Names under `sinks:`, faulty ones too: a device may refer to them without a second message.
+    private(set) var sinkMarks: [(name: String, mark: SourceMark)] = []
+    private(set) var devices: [DeviceDraft] = []
+    private(set) var zone: DeviceTimeZone?
+    private(set) var defaults = DeviceDefaults()
+    private var rootMark = SourceMark(file: "")
+
+    init(drivers: DriverRegistry, sinks: SinkRegistry) {
+        self.drivers = drivers
+        sinkTypes = sinks
+    }
+
+    /// Reads the main file; `nil` when it is no mapping or its own keys are wrong.
+    mutating func readRoot(_ root: ConfigurationNode) -> Root? {
+        typealias Keys = ConfigurationKeys.Root
+        rootMark = root.mark
+        guard let members = members(of: root) else { return nil }
+        let values = Keys.schema.decode(members, of: root, otherKeys: Keys.sections, reportingTo: &report)
+        let http = readHTTP(members)
+        readSinks(section(Keys.sinks, in: members))
+        do throws(ConfigurationError) {
+            if let values {
+                zone = try values.value(Keys.timezone)
+                includes = includes(values, root)
+            }
+            if let defaults = section(Keys.defaults, in: members) { readDefaults(defaults) }
+            readDevices(section(Keys.devices, in: members))
+            guard let values, let http else { return nil }
+            return Root(data: try values.value(Keys.data), http: http)
+        } catch {
+            report += error.diagnostics
+            return nil
+        }
+    }
+
+    /// Reads included files: each holds devices and nothing else.
+    mutating func add(_ roots: [ConfigurationNode]) {
+        for root in roots {
+            guard let members = members(of: root) else { continue }
+            for member in members where member.key != ConfigurationKeys.Root.devices {
+                report.append(
+                    Diagnostic(
+                        code: "unknown-key", at: member.keyMark, path: member.node.path,
+                        "does not belong in an included file",
+                        hint: NearestName.hint(for: member.key, among: [ConfigurationKeys.Root.devices])
+                            ?? "an included file holds devices:; everything else stands in the main file"))
+            }
+            readDevices(section(ConfigurationKeys.Root.devices, in: members))
+        }
+    }
+
+    /// Checks what concerns several devices, and puts everything together.
+    mutating func finish(_ root: Root, mainFile: String, files: [String]) -> HostConfiguration? {
+        report += ConflictChecks.sharedAddresses(devices)
+        report += ConflictChecks.unusedSinks(sinkMarks, devices: devices)
+        if zone == nil, let first = devices.first(where: { $0.values.flatMap { $0.isGiven("timezone") } == false }) {
+            report.append(
+                Diagnostic(
+                    .warning, code: "no-zone", at: first.mark, path: "devices.\(first.name)",
+                    "no time zone is set: the clock of the device is read as UTC",
+                    hint: "write timezone: Region/City at the top of \(mainFile)"))
+        }
+        let directory = ConfigurationPath.directory(of: mainFile)
+        if devices.isEmpty {
+            report.append(Diagnostic(.warning, code: "no-devices", at: rootMark, path: "", "no devices are configured"))
+        }
+        return HostConfiguration(
+            dataDirectory: ConfigurationPath.resolve(root.data, from: directory),
+            baseDirectory: directory.isEmpty ? "." : directory, http: root.http, sinks: sinks,
+            devices: devices.compactMap(\.device), files: files)
+    }
+}
+
+// Sections of the main file.
+extension ConfigurationAssembler {
+    func section(_ key: String, in members: [ConfigurationNode.Member]) -> ConfigurationNode.Member? {
+        members.first { $0.key == key }
+    }
+
+    mutating func members(of node: ConfigurationNode) -> [ConfigurationNode.Member]? {
+        do throws(ConfigurationError) {
+            return try node.members()
+        } catch {
+            report += error.diagnostics
+            return nil
+        }
+    }
+
+    private func includes(_ values: SettingsValues, _ root: ConfigurationNode) -> [Include] {
+        guard let node = values.node(ConfigurationKeys.Root.include.key),
+            let paths = try? values.value(ConfigurationKeys.Root.include)
+        else { return [] }
+        if case .sequence(let nodes) = node.value {
+            return zip(paths, nodes).map { Include(path: $0, node: $1) }
+        }
+        return paths.map { Include(path: $0, node: node) }
+    }
+
+    private mutating func readHTTP(_ members: [ConfigurationNode.Member]) -> HostConfiguration.HTTP? {
+        typealias Keys = ConfigurationKeys.HTTP
+        let member = section(ConfigurationKeys.Root.http, in: members)
+        let node = member?.node ?? ConfigurationNode(.null, at: rootMark, path: ConfigurationKeys.Root.http)
+        guard let values = Keys.schema.decode(node, owner: member?.keyMark, reportingTo: &report),
+            let listen = try? values.value(Keys.listen)
+        else { return nil }
+        return HostConfiguration.HTTP(listen: listen)
+    }
+
+    private mutating func readDefaults(_ member: ConfigurationNode.Member) {
+        typealias Keys = ConfigurationKeys.Defaults
+        guard let members = members(of: member.node) else { return }
+        let values = Keys.schema.decode(members, of: member.node, otherKeys: Keys.sections, reportingTo: &report)
+        defaults.sinks = sinkReferences(values, Keys.sinks, fallback: [])
+        if let schedule = section(Keys.schedule, in: members) {
+            defaults.schedule = ConfigurationKeys.Schedule.schema.decode(
+                schedule.node, owner: schedule.keyMark, reportingTo: &report)
+        }
+        if let lifecycle = section(Keys.lifecycle, in: members) {
+            defaults.lifecycle = ConfigurationKeys.Lifecycle.schema.decode(
+                lifecycle.node, owner: lifecycle.keyMark, reportingTo: &report)
+            // A conflict in the defaults is told where it stands, not for each device.
+            if let values = defaults.lifecycle, timers(values) == nil { defaults.lifecycle = nil }
+        }
+    }
+
+    private mutating func readSinks(_ section: ConfigurationNode.Member?) {
+        guard let section, let members = members(of: section.node) else { return }
+        for member in members {
+            sinkMarks.append((member.key, member.keyMark))
+            guard isName(member, "sink"), let own = self.members(of: member.node) else { continue }
+            if let sink = readSink(member, own) { sinks.append(sink) }
+        }
+    }
+
+    private mutating func readSink(
+        _ member: ConfigurationNode.Member, _ own: [ConfigurationNode.Member]
+    ) -> HostConfiguration.Sink? {
+        let type = ConfigurationKeys.Sink.type
+        let section = ConfigurationNode(member.node.value, at: member.keyMark, path: member.node.path)
+        let typeMembers = own.filter { $0.key == type.key }
+        guard
+            let values = SettingsSchema(type).decode(typeMembers, of: section, reportingTo: &report),
+            let name = try? values.value(type)
+        else { return nil }
+        guard let registration = sinkTypes[name] else {
+            reportUnknown(name, "sink type", at: values.node(type.key) ?? section, known: sinkTypes.names)
+            return nil
+        }
+        let settings = registration.schema.decode(
+            own.filter { $0.key != type.key }, of: section, otherKeys: [type.key], reportingTo: &report)
+        guard let settings, accept({ () throws(ConfigurationError) in try registration.check(settings) }) else {
+            return nil
+        }
+        return HostConfiguration.Sink(name: member.key, registration: registration, settings: settings)
+    }
+
+    private mutating func readDevices(_ section: ConfigurationNode.Member?) {
+        guard let section, let members = members(of: section.node) else { return }
+        for member in members {
+            if let known = devices.first(where: { $0.name == member.key }) {
+                report.append(
+                    Diagnostic(
+                        code: "duplicate-key", at: member.keyMark, path: member.node.path,
+                        "the device is configured twice, first at \(known.mark)", hint: "delete one of the two"))
+                continue
+            }
+            guard isName(member, "device"), let draft = readDevice(member) else { continue }
+            devices.append(draft)
+        }
+    }
+}
+
+// What sections share.
+extension ConfigurationAssembler {
+    /// Names of devices and sinks end up in file names and URLs.
+    mutating func isName(_ member: ConfigurationNode.Member, _ what: String) -> Bool {
+        guard DeviceID(member.key) == nil else { return true }
+        report.append(
+            Diagnostic(
+                code: "wrong-name", at: member.keyMark, path: member.node.path.shortened,
+                "'\(member.key.shortened)' cannot name a \(what)",
+                hint: "use 1 to 64 letters, digits, '-', '_' and '.', beginning with a letter or a digit"))
+        return false
+    }
+
+    mutating func reportUnknown(_ name: String, _ what: String, at node: ConfigurationNode, known: [String]) {
+        let all = known.isEmpty ? "none are known" : "known: \(known.joined(separator: ", "))"
+        report.append(
+            Diagnostic(
+                code: "unknown-name", at: node.mark, path: node.path, "there is no \(what) '\(name.shortened)'",
+                hint: NearestName.hint(for: name, among: known) ?? all))
+    }
+
+    /// Runs a check and keeps what it reports.
+    mutating func accept(_ check: () throws(ConfigurationError) -> Void) -> Bool {
+        do throws(ConfigurationError) {
+            try check()
+            return true
+        } catch {
+            report += error.diagnostics
+            return false
+        }
+    }
+
+    /// Names of sinks in the order of the file, each once; unknown ones are reported where they stand.
+    mutating func sinkReferences(
+        _ values: SettingsValues?, _ setting: Setting<[String]>, fallback: [String]
+    ) -> [String] {
+        guard let values, let node = values.node(setting.key), let names = try? values.value(setting),
+            case .sequence(let nodes) = node.value
+        else { return fallback }
+        let known = sinkMarks.map(\.name)
+        var found: [String] = []
+        for (name, node) in zip(names, nodes) {
+            guard known.contains(name) else {
+                reportUnknown(name, "sink", at: node, known: known)
+                continue
+            }
+            if !found.contains(name) { found.append(name) }
+        }
+        return found
+    }
+}

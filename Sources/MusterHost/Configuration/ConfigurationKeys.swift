@@ -1,0 +1,155 @@
+import DeviceKit
+
+/// Every key of a configuration that is not a driver's or a sink's own. The loader and the JSON Schema both read these.
+enum ConfigurationKeys {
+    enum Root {
+        static let data = Setting.path(
+            "data", default: "muster-data", "Directory of the journal. Relative paths start at this file.")
+        static let timezone = Setting.timeZone(
+            "timezone", "Time zone of the terminals' wall clocks; a device may have its own."
+        ).optional
+        static let include = Setting<[String]>(
+            "include", .oneOrMorePaths, default: [],
+            "More files with devices, as a path or a pattern relative to this file.", example: "devices.d/*.yaml")
+        static let schema = SettingsSchema(data, timezone, include)
+
+        static let http = "http"
+        static let defaults = "defaults"
+        static let sinks = "sinks"
+        static let devices = "devices"
+        static let sections = [http, defaults, sinks, devices]
+    }
+
+    enum HTTP {
+        static let listen = Setting<ListenAddress>(
+            "listen", .listenAddress, default: ListenAddress("127.0.0.1:8080"),
+            "Reserved: address and port of the HTTP interface, which this version does not serve yet.")
+        static let schema = SettingsSchema(listen)
+    }
+
+    enum Defaults {
+        static let sinks = Setting.list("sinks", of: .text(), "Sinks of devices that name none.", example: "[audit]")
+        static let schema = SettingsSchema(sinks)
+
+        static let schedule = "schedule"
+        static let lifecycle = "lifecycle"
+        static let sections = [schedule, lifecycle]
+    }
+
+    enum Device {
+        static let name = Setting.optionalString("name", "What people call the device.", example: "Main entrance")
+        static let location = Setting.optionalString(
+            "location", "Where the device hangs.", example: "Building A, ground floor")
+        static let driver = Setting.string("driver", "The driver that knows this family of devices.", example: "zkteco")
+        static let timezone = Setting.timeZone(
+            "timezone", "Time zone of the device's wall clock; otherwise that of the whole configuration."
+        ).optional
+        static let enabled = Setting.bool("enabled", default: true, "Whether the host works with the device.")
+        static let sinks = Setting.list(
+            "sinks", of: .text(), "Where the punches go, besides the journal; otherwise the sinks of the defaults.",
+            example: "[audit]")
+        static let schema = SettingsSchema(name, location, driver, timezone, enabled, sinks)
+
+        static let settings = "settings"
+        static let schedule = "schedule"
+        static let lifecycle = "lifecycle"
+        static let sections = [settings, schedule, lifecycle]
+    }
+
+    enum Sink {
+        static let type = Setting.string("type", "The type of the sink.", example: "file")
+    }
+
+    enum Schedule {
+        static let poll = Setting.cron(
+            "poll", default: try? CronSchedule("*/5 * * * *"), "When the device's log is read, in its time zone.")
+        static let window = Setting<PollWindow>(
+            "window", .window, default: .all, "Which punches of the log are kept: all, today, or so many days as in 7d."
+        )
+        static let capture = Setting.bool(
+            "capture", default: true, "Whether punches are also received as they happen, where the driver can.")
+        static let schema = SettingsSchema(poll, window, capture)
+    }
+
+    enum Lifecycle {
+        private static let standard = LifecycleTimers()
+        private static let wait: ClosedRange<Duration> = .milliseconds(100) ... .seconds(86_400)
+
+        static let reconnectBase = Setting.duration(
+            "reconnect_base", default: standard.reconnectBase, in: wait,
+            "Wait before the first new attempt to connect; doubles with each failure.")
+        static let reconnectCeiling = Setting.duration(
+            "reconnect_ceiling", default: standard.reconnectCeiling, in: wait,
+            "The longest wait before a new attempt to connect.")
+        static let blockedRetry = Setting.duration(
+            "blocked_retry", default: standard.blockedRetry, in: wait,
+            "Wait between attempts once the device has refused the credentials.")
+        static let alertAfter = Setting.integer(
+            "alert_after", default: standard.alertAfter, in: 1...1_000,
+            "How many failures in a row alert the operator, once.", unit: "failures")
+        static let suspendAfter = Setting.duration(
+            "suspend_after", default: standard.suspendAfter, in: .seconds(60) ... .seconds(366 * 86_400),
+            "Without a connection for so long, capture is suspended until one succeeds.")
+        static let keepAliveIdle = Setting.duration(
+            "keep_alive_idle", default: standard.keepAliveIdle, in: .seconds(1) ... .seconds(86_400),
+            "A link that was silent for so long is asked whether it still lives.")
+        static let identityRefresh = Setting.duration(
+            "identity_refresh", default: standard.identityRefresh, in: .seconds(1) ... .seconds(86_400),
+            "How often identity and status of a connected device are read anew.")
+        static let pollRetries = Setting.list(
+            "poll_retries", of: .duration(in: wait), default: standard.pollRetries, count: 0...10,
+            "Waits after which a failed poll is tried again before it waits for the schedule.")
+        static let schema = SettingsSchema(
+            reconnectBase, reconnectCeiling, blockedRetry, alertAfter, suspendAfter, keepAliveIdle, identityRefresh,
+            pollRetries)
+    }
+}
+
+extension SettingType where Value == [String] {
+    /// `devices.d/*.yaml`, or a list of such.
+    static var oneOrMorePaths: SettingType<[String]> {
+        let one = SettingType<String>.path
+        let many = one.list(0...1_000)
+        return SettingType(
+            name: "path or list of paths", schema: .object(["oneOf": [one.schema, many.schema]]),
+            write: { many.write($0) },
+            read: { node throws(ConfigurationError) in
+                if case .sequence = node.value { return try many.read(node) }
+                return [try one.read(node)]
+            })
+    }
+}
+
+extension SettingType where Value == ListenAddress {
+    static var listenAddress: SettingType<ListenAddress> {
+        SettingType(
+            name: "address and port", schema: .object(["type": "string"]), write: { .string($0.description) },
+            read: { node throws(ConfigurationError) in
+                let text = try node.scalar("an address and a port").text
+                guard let address = ListenAddress(text) else {
+                    throw node.error(
+                        "'\(text.shortened)' is not an address and a port", code: "wrong-form",
+                        hint: "write it as 127.0.0.1:8080 or [::1]:8080")
+                }
+                return address
+            })
+    }
+}
+
+extension SettingType where Value == PollWindow {
+    static var window: SettingType<PollWindow> {
+        SettingType(
+            name: "all, today or days as in 7d",
+            schema: .object(["type": "string", "pattern": .string(#"^(?:all|today|[1-9][0-9]{0,3}d)$|\$\{"#)]),
+            write: { .string($0.description) },
+            read: { node throws(ConfigurationError) in
+                let text = try node.scalar("all, today or days as in 7d").text
+                guard let window = PollWindow(text) else {
+                    throw node.error(
+                        "'\(text.shortened)' is not all, today or 1d…9999d", code: "wrong-form",
+                        hint: NearestName.hint(for: text, among: ["all", "today"]))
+                }
+                return window
+            })
+    }
+}

@@ -1,0 +1,129 @@
+public import DeviceKit
+
+/// Everything that a configuration says, checked and complete: defaults are filled in, names are resolved.
+public struct HostConfiguration: Sendable {
+    /// Holds the journal. Absolute, or relative to the working directory.
+    public var dataDirectory: String
+    /// Where the main file stands; relative paths of sinks start here.
+    public var baseDirectory: String
+    /// Reserved: this version serves no HTTP.
+    public var http: HTTP
+    /// In the order of the file.
+    public var sinks: [Sink]
+    /// In the order of the files.
+    public var devices: [Device]
+    /// The main file and the included ones, as they were read.
+    public var files: [String]
+
+    public struct HTTP: Sendable, Hashable {
+        public var listen: ListenAddress
+    }
+
+    public struct Sink: Sendable {
+        /// Its key under `sinks:`.
+        public var name: String
+        public var registration: SinkRegistration
+        public var settings: SettingsValues
+    }
+
+    public struct Device: Sendable {
+        public var id: DeviceID
+        /// What people call it; the id when nothing was given.
+        public var name: String
+        public var location: String?
+        /// Of the wall clock of the device.
+        public var zone: DeviceTimeZone
+        public var driver: DriverRegistration
+        /// Decoded by the driver's schema and accepted by its own rules.
+        public var settings: SettingsValues
+        public var schedule: Schedule
+        public var lifecycle: LifecycleTimers
+        /// Names of ``HostConfiguration/sinks``, without repetition, in the order of the file.
+        public var sinks: [String]
+        public var isEnabled: Bool
+    }
+
+    /// When the log of a device is read, and how much of it.
+    public struct Schedule: Sendable, Hashable {
+        public var poll: CronSchedule
+        public var window: PollWindow
+        /// Punches are also received as they happen, where the driver can.
+        public var isCapturing: Bool
+    }
+
+    public subscript(device id: DeviceID) -> Device? { devices.first { $0.id == id } }
+}
+
+/// Which punches of a device's log are kept.
+public enum PollWindow: Sendable, Hashable, CustomStringConvertible {
+    case all
+    /// Since midnight of the device's wall clock.
+    case today
+    /// Today and the days before it, so many in all; 1 or more.
+    case days(Int)
+
+    /// Reads `all`, `today` and `7d`; 1…9,999 days.
+    public init?(_ text: String) {
+        switch text {
+        case "all": self = .all
+        case "today": self = .today
+        default:
+            guard text.utf8.last == 0x64, text.utf8.first.map({ (0x31...0x39).contains($0) }) == true,
+                let days = Int(text.dropLast()), (1...9_999).contains(days)
+            else { return nil }
+            self = .days(days)
+        }
+    }
+
+    public var description: String {
+        switch self {
+        case .all: "all"
+        case .today: "today"
+        case .days(let count): "\(count)d"
+        }
+    }
+}
+
+/// The waits of a device's life. Defaults are the product's.
+public struct LifecycleTimers: Sendable, Hashable {
+    /// Before the first new attempt to connect; doubles with each failure.
+    public var reconnectBase: Duration = .seconds(5)
+    /// The longest wait before a new attempt.
+    public var reconnectCeiling: Duration = .seconds(300)
+    /// Between attempts once the device has refused the credentials.
+    public var blockedRetry: Duration = .seconds(900)
+    /// Failures in a row until the operator is alerted, once.
+    public var alertAfter = 5
+    /// Without a connection for so long, capture is suspended.
+    public var suspendAfter: Duration = .seconds(86_400)
+    /// A link that was silent for so long is asked whether it still lives.
+    public var keepAliveIdle: Duration = .seconds(60)
+    /// How often identity and status of a connected device are read anew.
+    public var identityRefresh: Duration = .seconds(300)
+    /// A failed poll is tried again after each of these, then waits for the schedule.
+    public var pollRetries: [Duration] = [.seconds(300), .seconds(600), .seconds(1_200)]
+
+    public init() {}
+}
+
+/// `127.0.0.1:8080`, `[::1]:8080`.
+public struct ListenAddress: Sendable, Hashable, CustomStringConvertible {
+    public let host: String
+    public let port: UInt16
+
+    public init?(_ text: String) {
+        guard let colon = text.lastIndex(of: ":"), let port = UInt16(text[text.index(after: colon)...]), port > 0 else {
+            return nil
+        }
+        let host = text[..<colon]
+        let isBracketed = host.hasPrefix("[") && host.hasSuffix("]")
+        let bare = isBracketed ? String(host.dropFirst().dropLast()) : String(host)
+        guard !bare.isEmpty, isBracketed || !bare.contains(":"), !bare.contains(where: \.isWhitespace) else {
+            return nil
+        }
+        self.host = bare
+        self.port = port
+    }
+
+    public var description: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
+}
