@@ -72,6 +72,9 @@ let package = Package(
         // Tests, one target per module.
         .testTarget(name: "DeviceKitTests", dependencies: ["DeviceKit", "DeviceKitTesting"], swiftSettings: settings),
         .testTarget(name: "YAMLTests", dependencies: ["DeviceKit", "YAML"], swiftSettings: settings),
+        .testTarget(
+            name: "MusterHostTests", dependencies: ["DeviceKit", "DeviceKitTesting", "Journal", "MusterHost"],
+            swiftSettings: settings),
 
         // Tests: one target per module.
         .testTarget(

@@ -60,7 +60,7 @@ struct SettingsSchemaTests {
         let found = error?.diagnostics.map { "\($0.path): \($0.code): \($0.hint ?? "")" }.sorted()
         #expect(
             found == [
-                ": missing-key: Host of the terminal., for example address: 192.168.1.201",
+                ": missing-key: Host of the terminal. For example address: 192.168.1.201",
                 "format: unknown-value: did you mean 'csv'?",
                 "people: out-of-range: the value comes from settings",
                 "prt: unknown-key: did you mean 'port'?",

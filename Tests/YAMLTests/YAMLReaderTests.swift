@@ -13,6 +13,7 @@ func leaves(_ node: ConfigurationNode?) -> [String] {
     let place = "@\(node.mark.line):\(node.mark.column)"
     switch node.value {
     case .null: return ["\(node.path)=null\(place)"]
+    case .invalid: return ["\(node.path)=invalid\(place)"]
     case .scalar(let scalar): return ["\(node.path)=\(scalar.isQuoted ? "'\(scalar.text)'" : scalar.text)\(place)"]
     case .sequence(let nodes): return nodes.flatMap { leaves($0) }
     case .mapping(let members): return members.flatMap { leaves($0.node) }

@@ -63,7 +63,7 @@ public struct SettingsSchema: Sendable {
     ) throws(ConfigurationError) -> any Sendable & Hashable {
         if let member { return try setting.decode(member.node) }
         if let fallback = setting.fallbackValue { return fallback }
-        let example = setting.documentation.example.map { ", for example \(setting.key): \($0)" } ?? ""
+        let example = setting.documentation.example.map { " For example \(setting.key): \($0)" } ?? ""
         throw ConfigurationError(
             Diagnostic(
                 code: "missing-key", at: node.mark, path: node.path, "the key '\(setting.key)' is missing",

@@ -21,7 +21,10 @@ struct ConfigurationAssembler {
     /// Names under `sinks:`, faulty ones too: a device may refer to them without a second message.
     private(set) var sinkMarks: [(name: String, mark: SourceMark)] = []
     private(set) var devices: [DeviceDraft] = []
+    /// Where each name under `devices:` was first used, by faulty entries too.
+    private var deviceMarks: [String: SourceMark] = [:]
     private(set) var zone: DeviceTimeZone?
+    private var isZoneMissing = false
     private(set) var defaults = DeviceDefaults()
     private var rootMark = SourceMark(file: "")
 
@@ -41,6 +44,7 @@ struct ConfigurationAssembler {
         do throws(ConfigurationError) {
             if let values {
                 zone = try values.value(Keys.timezone)
+                isZoneMissing = zone == nil
                 includes = includes(values, root)
             }
             if let defaults = section(Keys.defaults, in: members) { readDefaults(defaults) }
@@ -69,21 +73,28 @@ struct ConfigurationAssembler {
         }
     }
 
-    /// Checks what concerns several devices, and puts everything together.
-    mutating func finish(_ root: Root, mainFile: String, files: [String]) -> HostConfiguration? {
+    /// Checks what concerns several devices. Call it when all files are read.
+    /// - Parameter isSound: no file had an error. Otherwise the warnings about the whole are left out: what they warn of
+    ///   may well be a consequence of an error.
+    mutating func checkTogether(isSound: Bool) {
         report += ConflictChecks.sharedAddresses(devices)
+        guard isSound, !report.contains(where: { $0.severity == .error }) else { return }
         report += ConflictChecks.unusedSinks(sinkMarks, devices: devices)
-        if zone == nil, let first = devices.first(where: { $0.values.flatMap { $0.isGiven("timezone") } == false }) {
-            report.append(
-                Diagnostic(
-                    .warning, code: "no-zone", at: first.mark, path: "devices.\(first.name)",
-                    "no time zone is set: the clock of the device is read as UTC",
-                    hint: "write timezone: Region/City at the top of \(mainFile)"))
-        }
-        let directory = ConfigurationPath.directory(of: mainFile)
-        if devices.isEmpty {
+        if deviceMarks.isEmpty {
             report.append(Diagnostic(.warning, code: "no-devices", at: rootMark, path: "", "no devices are configured"))
         }
+        let lacksZone = devices.first { $0.values.map { !$0.isGiven(ConfigurationKeys.Device.timezone.key) } ?? false }
+        if isZoneMissing, let lacksZone {
+            report.append(
+                Diagnostic(
+                    .warning, code: "no-zone", at: lacksZone.mark, path: "devices.\(lacksZone.name)",
+                    "no time zone is set: the clock of the device is read as UTC",
+                    hint: "write timezone: Region/City at the top of \(rootMark.file)"))
+        }
+    }
+
+    func configuration(_ root: Root, files: [String]) -> HostConfiguration {
+        let directory = ConfigurationPath.directory(of: rootMark.file)
         return HostConfiguration(
             dataDirectory: ConfigurationPath.resolve(root.data, from: directory),
             baseDirectory: directory.isEmpty ? "." : directory, http: root.http, sinks: sinks,
@@ -129,8 +140,8 @@ extension ConfigurationAssembler {
     private mutating func readDefaults(_ member: ConfigurationNode.Member) {
         typealias Keys = ConfigurationKeys.Defaults
         guard let members = members(of: member.node) else { return }
-        let values = Keys.schema.decode(members, of: member.node, otherKeys: Keys.sections, reportingTo: &report)
-        defaults.sinks = sinkReferences(values, Keys.sinks, fallback: [])
+        _ = Keys.schema.decode(members, of: member.node, otherKeys: Keys.sections, reportingTo: &report)
+        defaults.sinks = sinkReferences(members, Keys.sinks, fallback: [])
         if let schedule = section(Keys.schedule, in: members) {
             defaults.schedule = ConfigurationKeys.Schedule.schema.decode(
                 schedule.node, owner: schedule.keyMark, reportingTo: &report)
@@ -177,13 +188,14 @@ extension ConfigurationAssembler {
     private mutating func readDevices(_ section: ConfigurationNode.Member?) {
         guard let section, let members = members(of: section.node) else { return }
         for member in members {
-            if let known = devices.first(where: { $0.name == member.key }) {
+            if let known = deviceMarks[member.key] {
                 report.append(
                     Diagnostic(
                         code: "duplicate-key", at: member.keyMark, path: member.node.path,
-                        "the device is configured twice, first at \(known.mark)", hint: "delete one of the two"))
+                        "the device is configured twice, first at \(known)", hint: "delete one of the two"))
                 continue
             }
+            deviceMarks[member.key] = member.keyMark
             guard isName(member, "device"), let draft = readDevice(member) else { continue }
             devices.append(draft)
         }
@@ -222,12 +234,13 @@ extension ConfigurationAssembler {
         }
     }
 
-    /// Names of sinks in the order of the file, each once; unknown ones are reported where they stand.
+    /// Names of sinks in the order of the file, each once; unknown ones are reported where they stand. A list that
+    /// cannot be read is reported with the other keys.
     mutating func sinkReferences(
-        _ values: SettingsValues?, _ setting: Setting<[String]>, fallback: [String]
+        _ members: [ConfigurationNode.Member], _ setting: Setting<[String]>, fallback: [String]
     ) -> [String] {
-        guard let values, let node = values.node(setting.key), let names = try? values.value(setting),
-            case .sequence(let nodes) = node.value
+        guard let node = section(setting.key, in: members)?.node, case .sequence(let nodes) = node.value,
+            let names = try? setting.type.read(node)
         else { return fallback }
         let known = sinkMarks.map(\.name)
         var found: [String] = []

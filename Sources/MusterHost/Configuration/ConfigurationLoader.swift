@@ -34,7 +34,8 @@ public struct ConfigurationLoader: Sendable {
         for pattern in assembler.includes {
             assembler.add(reader.readIncludes(pattern, from: ConfigurationPath.directory(of: path)))
         }
-        let configuration = main.flatMap { assembler.finish($0, mainFile: path, files: reader.paths) }
+        assembler.checkTogether(isSound: !reader.diagnostics.contains { $0.severity == .error })
+        let configuration = main.map { assembler.configuration($0, files: reader.paths) }
         return finish(configuration, reader, assembler.report)
     }
 

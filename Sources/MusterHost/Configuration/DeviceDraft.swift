@@ -30,7 +30,7 @@ extension ConfigurationAssembler {
         let values = Keys.schema.decode(members, of: section, otherKeys: Keys.sections, reportingTo: &report)
         let driver = registration(members)
         let settings = driver.flatMap { readSettings($0, members, owner: section) }
-        let sinks = sinkReferences(values, Keys.sinks, fallback: defaults.sinks)
+        let sinks = sinkReferences(members, Keys.sinks, fallback: defaults.sinks)
         let schedule = readSchedule(self.section(Keys.schedule, in: members))
         let lifecycle = readLifecycle(self.section(Keys.lifecycle, in: members))
         var device: HostConfiguration.Device?
