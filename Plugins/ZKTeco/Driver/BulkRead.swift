@@ -1,0 +1,143 @@
+internal import DeviceKit
+internal import ZKTecoWire
+
+/// Reads sets of data: prepared and in chunks where the terminal can, else directly.
+struct BulkRead: Sendable {
+    let link: ZKTecoLink
+    let settings: ZKTecoSettings
+    let log: any DriverLog
+
+    /// A set that is ready to be read.
+    enum Source: Sendable {
+        /// All of it, the length prefix included.
+        case whole([UInt8])
+        /// Prepared in the terminal: so many bytes, the length prefix included.
+        case prepared(byteCount: Int)
+    }
+
+    /// More than any terminal holds: 400,000 records of 40 bytes are 16 MB.
+    static let maximumByteCount = 256 << 20
+    /// What a direct read may bring: it has to be held in memory.
+    static let maximumDirectByteCount = 32 << 20
+    private static let attempts = 3
+
+    /// Asks for a set; falls back on the direct read of old terminals when preparing is refused.
+    func open(_ request: BulkRequest) async throws(DeviceFault) -> Source {
+        let answer = try await link.request(
+            Command.prepareBuffer, request.payload, within: settings.preparationTimeout)
+        switch answer.code {
+        case Command.data: return .whole(answer.payload)
+        case Reply.ok:
+            do throws(WireError) {
+                let announced = try BulkAnnouncement(payload: answer.payload)
+                guard announced.byteCount <= UInt32(Self.maximumByteCount) else {
+                    throw WireError("a set of \(announced.byteCount) bytes is announced")
+                }
+                return .prepared(byteCount: Int(announced.byteCount))
+            } catch {
+                throw DeviceFault(.malformed, "the answer to PREPARE_BUFFER: \(error)", evidence: answer.payload)
+            }
+        case Reply.unauthorised: throw OpeningFaults.unauthorised(hasKey: true)
+        default:
+            log.debug("buffered read refused, reading directly", ["answer": String(answer.code)])
+            return .whole(try await readDirectly(request))
+        }
+    }
+
+    /// Bytes of the prepared set. All of them: a shortened answer is asked for again, and is a fault in the end.
+    func chunk(start: Int, byteCount: Int) async throws(DeviceFault) -> [UInt8] {
+        let request = ChunkRequest(start: Int32(clamping: start), byteCount: Int32(clamping: byteCount))
+        for attempt in 1...Self.attempts {
+            let bytes = try await link.exchange(Command.readBuffer, request.payload) {
+                exchange throws(DeviceFault) in
+                try await receive(exchange, firstWithin: settings.preparationTimeout, limit: byteCount)
+            }
+            if let bytes, bytes.count == byteCount { return bytes }
+            log.debug(
+                "a chunk came short",
+                ["start": String(start), "received": String(bytes?.count ?? 0), "attempt": String(attempt)])
+        }
+        throw DeviceFault(
+            .incomplete,
+            "the terminal sent less than the \(byteCount) bytes of its log from \(start), \(Self.attempts) times")
+    }
+
+    /// Releases the prepared set.
+    func free() async throws(DeviceFault) {
+        _ = try await link.request(Command.freeData, within: settings.replyTimeout)
+    }
+
+    /// A whole set in memory, for those that are small.
+    func readWhole(_ request: BulkRequest) async throws(DeviceFault) -> [UInt8] {
+        switch try await open(request) {
+        case .whole(let bytes): return bytes
+        case .prepared(let byteCount):
+            guard byteCount <= Self.maximumDirectByteCount else {
+                throw DeviceFault(.oversize, "a table of \(byteCount) bytes is announced")
+            }
+            var bytes: [UInt8] = []
+            while bytes.count < byteCount {
+                let wanted = min(ChunkRequest.maximumByteCount, byteCount - bytes.count)
+                bytes += try await chunk(start: bytes.count, byteCount: wanted)
+            }
+            try await free()
+            return bytes
+        }
+    }
+
+    private func readDirectly(_ request: BulkRequest) async throws(DeviceFault) -> [UInt8] {
+        let payload: [UInt8] = request.command == Command.usersRead ? [UInt8(truncatingIfNeeded: request.function)] : []
+        let bytes = try await link.exchange(request.command, payload) { exchange throws(DeviceFault) in
+            try await receive(
+                exchange, firstWithin: settings.preparationTimeout, limit: Self.maximumDirectByteCount)
+        }
+        // A terminal without records refuses to send them.
+        return bytes ?? [0, 0, 0, 0]
+    }
+
+    /// PREPARE_DATA, DATA, ACK_OK, or one DATA alone. `nil` when the terminal refuses.
+    private func receive(
+        _ exchange: ZKTecoLink.Exchange, firstWithin: Duration, limit: Int
+    ) async throws(DeviceFault) -> [UInt8]? {
+        let first = try await exchange.answer(within: firstWithin)
+        switch first.code {
+        case Command.data: return first.payload
+        case Command.prepareData: break
+        default: return nil
+        }
+        let announced: ChunkAnnouncement
+        do throws(WireError) {
+            announced = try ChunkAnnouncement(payload: first.payload)
+        } catch {
+            throw DeviceFault(.malformed, "the answer PREPARE_DATA: \(error)", evidence: first.payload)
+        }
+        guard announced.byteCount <= UInt32(clamping: limit) else {
+            throw DeviceFault(.oversize, "\(announced.byteCount) bytes are announced, \(limit) were asked for")
+        }
+        return try await collect(Int(announced.byteCount), exchange, firstWithin: firstWithin)
+    }
+
+    /// The announced bytes decide, not the closing ACK_OK: it has been seen to overtake the last data.
+    private func collect(
+        _ byteCount: Int, _ exchange: ZKTecoLink.Exchange, firstWithin: Duration
+    ) async throws(DeviceFault) -> [UInt8] {
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(byteCount)
+        var isClosed = false
+        while !isClosed || bytes.count < byteCount {
+            let limit = bytes.isEmpty ? firstWithin : settings.replyTimeout
+            let frame = try await exchange.answer(within: limit)
+            switch frame.code {
+            case Command.data:
+                guard bytes.count + frame.payload.count <= byteCount else {
+                    throw DeviceFault(.oversize, "the terminal sent more than the \(byteCount) bytes it announced")
+                }
+                bytes += frame.payload
+            case Reply.ok where bytes.count < byteCount: return bytes
+            case Reply.ok: isClosed = true
+            default: throw OpeningFaults.refused("a bulk read", frame)
+            }
+        }
+        return bytes
+    }
+}

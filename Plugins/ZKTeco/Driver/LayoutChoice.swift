@@ -1,0 +1,46 @@
+internal import DeviceKit
+internal import ZKTecoWire
+
+/// Finds out how the records of a log are laid out, because no terminal says it.
+enum LayoutChoice {
+    /// - Parameters:
+    ///   - byteCount: bytes of all records, without the length prefix.
+    ///   - recordCount: the terminal's own counter; it may be off by the punches made in between, or unknown.
+    ///   - sample: the first bytes of the records.
+    /// - Returns: `nil` when no layout fits.
+    static func layout(byteCount: Int, recordCount: Int?, sample: ArraySlice<UInt8>) -> RecordLayout? {
+        let fitting = RecordLayout.allCases.filter { byteCount.isMultiple(of: $0.byteCount) }
+        let judged = fitting.map { (layout: $0, plausibility: plausibility($0, sample)) }
+            .filter { $0.plausibility > 0.5 }
+        guard let best = judged.map(\.plausibility).max() else { return nil }
+        // Nearly as plausible as the best, and then nearest to what the counter says.
+        return judged.filter { $0.plausibility > best - 0.1 }.min {
+            let left = distance($0.layout, byteCount, recordCount)
+            let right = distance($1.layout, byteCount, recordCount)
+            return left == right ? $0.plausibility > $1.plausibility : left < right
+        }?.layout
+    }
+
+    /// How far the number of records in this layout is from the counter.
+    private static func distance(_ layout: RecordLayout, _ byteCount: Int, _ recordCount: Int?) -> Int {
+        guard let recordCount, recordCount > 0 else { return layout == .bytes40 ? 0 : 1 }
+        return abs(byteCount / layout.byteCount - recordCount)
+    }
+
+    /// The share of the sample's records that decode and do not go back in time, 0...1.
+    private static func plausibility(_ layout: RecordLayout, _ sample: ArraySlice<UInt8>) -> Double {
+        var rest = sample.prefix(layout.byteCount * 64)
+        var total = 0.0
+        var good = 0.0
+        var last: LocalDateTime?
+        while rest.count >= layout.byteCount {
+            total += 1
+            if let record = try? layout.decode(rest.prefix(layout.byteCount)) {
+                good += last.map { record.time >= $0 } ?? true ? 1 : 0.6
+                last = record.time
+            }
+            rest = rest.dropFirst(layout.byteCount)
+        }
+        return total == 0 ? 0 : good / total
+    }
+}

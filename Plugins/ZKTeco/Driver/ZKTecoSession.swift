@@ -1,0 +1,245 @@
+internal import DeviceKit
+internal import Synchronization
+internal import ZKTecoWire
+
+/// One conversation with a terminal.
+final class ZKTecoSession: DeviceSession {
+    let identity: DeviceIdentity
+
+    private let link: ZKTecoLink
+    private let settings: ZKTecoSettings
+    private let context: DriverContext
+    private let bulk: BulkRead
+    private let reading = Mutex<LogReading?>(nil)
+    private let people = Mutex<[UInt16: String]?>(nil)
+    private let isClosed = Mutex(false)
+
+    /// A reading that nobody continued for so long is of no use: the log has grown since.
+    private static let readingLifetime = Duration.seconds(600)
+    /// What a polite goodbye may take.
+    private static let farewellLimit = Duration.seconds(1)
+    private static let maximumBatchCount = 500
+
+    init(link: ZKTecoLink, identity: DeviceIdentity, settings: ZKTecoSettings, context: DriverContext) {
+        self.link = link
+        self.identity = identity
+        self.settings = settings
+        self.context = context
+        bulk = BulkRead(link: link, settings: settings, log: context.log)
+    }
+
+    func close() async {
+        let wasClosed = isClosed.withLock { closed in
+            defer { closed = true }
+            return closed
+        }
+        if !wasClosed { await sayFarewell(Command.exit) }
+        await link.close()
+    }
+
+    /// Sent also when the caller was cancelled: a terminal that is left without goodbye may stay busy for minutes.
+    private func sayFarewell(_ code: UInt16, _ payload: [UInt8] = []) async {
+        let (link, time) = (link, context.time)
+        await Task {
+            // The limit also covers waiting for a request that is under way.
+            _ = await time.withDeadline(Self.farewellLimit) {
+                _ = try? await link.request(code, payload, within: Self.farewellLimit)
+            }
+        }.value
+    }
+
+    private func request(_ code: UInt16, _ payload: [UInt8] = []) async throws(DeviceFault) -> Packet {
+        try await link.request(code, payload, within: settings.replyTimeout)
+    }
+}
+
+extension ZKTecoSession: PollingSession {
+    func poll(_ request: PollRequest) async throws(DeviceFault) -> PollPage {
+        // Taken out while it moves: a poll that fails or is cancelled leaves no half-read page behind.
+        var current = reading.withLock { $0.take() }
+        if let old = current, !canContinue(old, at: request.cursor) {
+            try await old.finish()
+            current = nil
+        }
+        if current == nil { current = try await begin(after: request.cursor) }
+        guard var log = current else { return try emptyPage(request.cursor) }
+        let page = try await log.page(limit: request.limit, people: people.withLock { $0 } ?? [:])
+        if page.hasMore {
+            let kept = log
+            reading.withLock { $0 = kept }
+        } else {
+            try await log.finish()
+        }
+        return page
+    }
+
+    private func canContinue(_ reading: LogReading, at cursor: Cursor?) -> Bool {
+        cursor != nil && reading.cursor == cursor
+            && context.time.uptime() - reading.startedAt < Self.readingLifetime
+    }
+
+    private func begin(after cursor: Cursor?) async throws(DeviceFault) -> LogReading? {
+        var covered: ZKTecoCursor?
+        if let cursor { covered = try ZKTecoCursor(cursor) }
+        let log = try await prepare(covered)
+        guard let log, log.needsPeople, people.withLock({ $0 == nil }) else { return log }
+        // The short records name slots. The terminal holds one prepared set, so the log has to be prepared again.
+        try await log.finish()
+        let codes = Dictionary(
+            try await readUsers().map { ($0.uid, $0.code) }, uniquingKeysWith: { first, _ in first })
+        people.withLock { $0 = codes }
+        return try await prepare(covered)
+    }
+
+    private func prepare(_ covered: ZKTecoCursor?) async throws(DeviceFault) -> LogReading? {
+        try await LogReading.begin(
+            bulk, serialNumber: serialNumber, covered: covered, inventory: try await readInventory(),
+            now: context.time.uptime())
+    }
+
+    /// The place in an empty log; a reset when it was not empty before.
+    private func emptyPage(_ cursor: Cursor?) throws(DeviceFault) -> PollPage {
+        var reset: SourceReset?
+        if let cursor {
+            let covered = try ZKTecoCursor(cursor)
+            if covered.serialNumber != serialNumber {
+                reset = SourceReset(
+                    .deviceReplaced, "the terminal has the serial number \(serialNumber) and an empty log")
+            } else if covered.recordCount > 0 {
+                reset = SourceReset(.logRewritten, "the log is empty; \(covered.recordCount) records were read before")
+            }
+        }
+        let place = ZKTecoCursor(serialNumber: serialNumber, recordCount: 0, digest: LogDigest().value)
+        return PollPage(
+            records: [], cursor: place.cursor, inventory: LogInventory(recordCount: 0), reset: reset)
+    }
+
+    /// Terminals without a serial number are told apart by their hardware address.
+    private var serialNumber: String { identity.serialNumber ?? identity.macAddress ?? "" }
+}
+
+extension ZKTecoSession: CapturingSession {
+    func capture(into receiver: any PunchReceiver) async throws(DeviceFault) {
+        link.beginCapture()
+        defer { link.endCapture() }
+        try await subscribe(true)
+        await receiver.subscribed()
+        do throws(DeviceFault) {
+            while true {
+                let events = try await link.events(limit: Self.maximumBatchCount)
+                let batch = batch(of: events)
+                if !batch.records.isEmpty || !batch.rejected.isEmpty { try await receiver.receive(batch) }
+                // Only now: what was received is durable.
+                try await link.acknowledge(events.count)
+            }
+        } catch {
+            if error.kind == .cancelled { await sayFarewell(Command.registerEvents, [0, 0, 0, 0]) }
+            throw error
+        }
+    }
+
+    private func subscribe(_ isOn: Bool) async throws(DeviceFault) {
+        var mask = ByteWriter()
+        mask.u32(isOn ? UInt32(EventFlag.attendance) : 0)
+        let answer = try await request(Command.registerEvents, mask.bytes)
+        guard answer.code == Reply.ok else { throw OpeningFaults.refused("REG_EVENT", answer) }
+    }
+
+    private func batch(of events: [Packet]) -> CaptureBatch {
+        var batch = CaptureBatch(records: [])
+        for packet in events {
+            // The session field of an event is its flag.
+            guard packet.session & EventFlag.attendance != 0 else {
+                context.log.debug("an event that is no punch", ["flag": String(packet.session)])
+                continue
+            }
+            for decoded in LiveEvent.decode(payload: packet.payload) {
+                switch decoded {
+                case .event(let event, let bytes): batch.records.append(RecordMapping.punch(event, bytes: bytes))
+                case .undecodable(let error, let bytes):
+                    batch.rejected.append(RejectedRecord(reason: "live event: \(error)", bytes: bytes))
+                }
+            }
+        }
+        return batch
+    }
+}
+
+extension ZKTecoSession: KeepAlive, DeviceClock, LogInventoryReading, PeopleReading {
+    func keepAlive() async throws(DeviceFault) { _ = try await request(Command.timeRead) }
+
+    func readClock() async throws(DeviceFault) -> LocalDateTime {
+        let answer = try await request(Command.timeRead)
+        guard answer.code == Reply.ok else { throw OpeningFaults.refused("GET_TIME", answer) }
+        var reader = ByteReader(answer.payload)
+        guard let value = try? reader.u32(), let time = PackedTime.decode(value) else {
+            throw DeviceFault(.malformed, "the terminal's clock shows no date", evidence: answer.payload)
+        }
+        return time
+    }
+
+    func setClock(_ time: LocalDateTime) async throws(DeviceFault) {
+        guard (2000...2099).contains(time.date.year) else {
+            throw DeviceFault(.badSettings, "a terminal's clock shows the years 2000 to 2099, not \(time)")
+        }
+        var payload = ByteWriter()
+        payload.u32(PackedTime.encode(time))
+        let answer = try await request(Command.timeWrite, payload.bytes)
+        guard answer.code == Reply.ok else { throw OpeningFaults.refused("SET_TIME", answer) }
+        _ = try await request(Command.refreshData)
+    }
+
+    /// Unknown counts are `nil`: some terminals answer with a single zero.
+    func readInventory() async throws(DeviceFault) -> LogInventory {
+        let answer = try await request(Command.counters)
+        guard answer.code == Reply.ok else { throw OpeningFaults.refused("GET_FREE_SIZES", answer) }
+        guard let counters = try? Counters(bytes: answer.payload) else { return LogInventory() }
+        return LogInventory(
+            recordCount: Int(max(counters.records, 0)), recordCapacity: Int(max(counters.recordCapacity, 0)),
+            peopleCount: Int(max(counters.users, 0)))
+    }
+
+    func readPeople() async throws(DeviceFault) -> [Person] {
+        try await readUsers().map { RecordMapping.person($0, name: settings.nameEncoding.decode($0.name)) }
+    }
+
+    private func readUsers() async throws(DeviceFault) -> [UserRecord] {
+        let counted = try await readInventory().peopleCount
+        if counted == 0 { return [] }
+        let set = try await bulk.readWhole(.users)
+        var reader = ByteReader(set)
+        guard let length = try? reader.u32(), Int(length) <= reader.remaining else {
+            throw DeviceFault(.incomplete, "the user table is shorter than it says", evidence: set.prefix(64))
+        }
+        let rows = set.dropFirst(4).prefix(Int(length))
+        guard let layout = UserTable.layout(rows, count: counted) else {
+            throw DeviceFault(
+                .malformed, "the layout of the user table is not known: \(length) bytes for \(counted ?? 0) users",
+                evidence: rows.prefix(128))
+        }
+        return UserTable.users(rows, layout)
+    }
+}
+
+/// Rows of the user table.
+enum UserTable {
+    /// The layout that divides the table exactly, by the counter where both do (504 bytes are 18 × 28 and 7 × 72).
+    static func layout(_ rows: ArraySlice<UInt8>, count: Int?) -> UserLayout? {
+        let fitting = UserLayout.allCases.filter { rows.count.isMultiple(of: $0.byteCount) }
+        if let count, let exact = fitting.first(where: { rows.count == $0.byteCount * count }) { return exact }
+        return fitting.max { users(rows, $0).count * $0.byteCount < users(rows, $1).count * $1.byteCount }
+    }
+
+    /// Rows that decode; others are no people (some terminals keep templates among them).
+    static func users(_ rows: ArraySlice<UInt8>, _ layout: UserLayout) -> [UserRecord] {
+        var users: [UserRecord] = []
+        var rest = rows
+        while rest.count >= layout.byteCount {
+            if let user = try? layout.decode(rest.prefix(layout.byteCount)), user.privilege & 0xF0 == 0 {
+                users.append(user)
+            }
+            rest = rest.dropFirst(layout.byteCount)
+        }
+        return users
+    }
+}

@@ -1,0 +1,55 @@
+public import DeviceKit
+
+/// What can be set for a ZKTeco terminal.
+public struct ZKTecoSettings: DriverSettings {
+    static let address = Setting.host("address", "Host name or address of the terminal.")
+    static let port = Setting.port("port", default: 4370, "TCP port of the terminal.", example: "4370")
+    static let password = Setting.secret(
+        "password", default: Secret("0"),
+        "The comm key of the terminal's menu (Comm. → Connection), a number; 0 where none is set.",
+        example: "${FRONT_DOOR_KEY}")
+    static let timeout = Setting.duration(
+        "timeout", default: .seconds(10), in: .seconds(1) ... .seconds(120),
+        "How long to wait for an answer; preparing a large log may take six times as long.", example: "10s")
+    static let encoding = Setting<NameEncoding>.choice(
+        "encoding", default: .auto,
+        "Code page of people's names; auto reads UTF-8 and takes what is none for GBK.", example: "auto")
+    static let records = Setting<RecordChoice>.choice(
+        "records", default: .auto,
+        "Layout of the log's records in bytes; auto finds it out and is right for all terminals that are known.",
+        example: "auto")
+
+    public static let schema = SettingsSchema(address, port, password, timeout, encoding, records)
+
+    let endpoint: Endpoint
+    let commKey: UInt32
+    let replyTimeout: Duration
+    let nameEncoding: NameEncoding
+    let recordLayout: RecordChoice
+
+    /// Preparing a large log is slow on old boards.
+    var preparationTimeout: Duration { replyTimeout * 6 }
+
+    public init(_ values: SettingsValues) throws(ConfigurationError) {
+        endpoint = Endpoint(.tcp, host: try values.value(Self.address), port: try values.value(Self.port))
+        replyTimeout = try values.value(Self.timeout)
+        nameEncoding = try values.value(Self.encoding)
+        recordLayout = try values.value(Self.records)
+        guard let key = UInt32(try values.value(Self.password).reveal()) else {
+            throw values.error(
+                "password", "a comm key is a number from 0 to 4294967295", code: "wrong-form",
+                hint: "terminals take 1 to 6 digits; a key with letters belongs to another protocol")
+        }
+        commKey = key
+    }
+}
+
+/// The layout of the log's records, as the settings name it.
+public enum RecordChoice: String, Sendable, Hashable, CaseIterable {
+    case auto
+    case bytes8 = "8"
+    case bytes8B = "8b"
+    case bytes16 = "16"
+    case bytes40 = "40"
+    case bytes49 = "49"
+}
