@@ -11,6 +11,11 @@ public indirect enum JSONNode: Sendable, Hashable {
     public struct Member: Sendable, Hashable {
         public let key: String
         public let value: JSONNode
+
+        public init(key: String, value: JSONNode) {
+            self.key = key
+            self.value = value
+        }
     }
 
     /// An object from pairs, in order; pairs without a value are left out.

@@ -51,7 +51,7 @@ extension SettingType where Value == Secret {
         SettingType(
             name: "secret text",
             schema: .object(["type": ["string", "integer"], "writeOnly": true]),
-            isSecret: true, write: { $0.isEmpty ? "" : "<redacted>" },
+            isSecret: true, write: { .string($0.reveal()) },
             read: { node throws(ConfigurationError) in Secret(try node.scalar("a text").text) })
     }
 }
@@ -62,12 +62,7 @@ extension SettingType where Value: RawRepresentable & CaseIterable, Value.RawVal
         let names = Value.allCases.map(\.rawValue)
         return SettingType(
             name: "one of \(names.joined(separator: ", "))",
-            schema: .object([
-                "type": "string",
-                "anyOf": [
-                    .object(["enum": .strings(names)]), .object(["pattern": JSONNode.substitution]),
-                ],
-            ]),
+            schema: .choice(names),
             write: { .string($0.rawValue) },
             read: { node throws(ConfigurationError) in
                 let text = try node.scalar("one of \(names.joined(separator: ", "))").text

@@ -74,6 +74,17 @@ extension JSONNode: ExpressibleByStringLiteral, ExpressibleByBooleanLiteral, Exp
     static let substitution: JSONNode = .string(Self.substitutionPattern)
     static let substitutionPattern = #"\$\{"#
 
+    /// One of a few words, or a substituted text. A word of digits is a number to most readers of YAML.
+    public static func choice(_ names: [String]) -> JSONNode {
+        let numbers = names.compactMap { DecimalText.integer($0).map { JSONNode.integer($0) } }
+        return .object([
+            "anyOf": [
+                .object(["enum": .array(names.map { .string($0) } + numbers)]),
+                .object(["type": "string", "pattern": substitution]),
+            ]
+        ])
+    }
+
     /// `pattern` for a text that either has the form or is substituted.
     static func pattern(_ form: String) -> JSONNode { .string("^(?:\(form))$|\(substitutionPattern)") }
 }

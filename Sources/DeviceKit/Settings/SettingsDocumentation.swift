@@ -34,13 +34,16 @@ extension SettingsSchema {
     }
 
     /// Lines of YAML: required keys live with their example, the others commented out with their default.
-    public func sample(indent: Int = 0) -> String {
+    /// - Parameter live: texts of keys that are to be live besides the required ones, as YAML.
+    public func sample(indent: Int = 0, live: [String: String] = [:]) -> String {
         let margin = String(repeating: " ", count: indent)
         return settings.map(\.documentation).map { setting in
+            let isLive = setting.isRequired || live[setting.key] != nil
             let value =
-                setting.isRequired ? setting.example : setting.defaultValue.map { $0.yamlText } ?? setting.example
-            let line = "\(setting.isRequired ? "" : "# ")\(setting.key): \(value ?? "")"
-            return "\(margin)# \(setting.summary) (\(setting.typeName))\n\(margin)\(line)"
+                live[setting.key]
+                ?? (setting.isRequired ? setting.example : setting.defaultValue.map { $0.yamlText } ?? setting.example)
+            let assignment = "\(isLive ? "" : "# ")\(setting.key): \(value ?? "")"
+            return "\(margin)# \(setting.summary) (\(setting.typeName))\n\(margin)\(assignment)"
         }.joined(separator: "\n")
     }
 }

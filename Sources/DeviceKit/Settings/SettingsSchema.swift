@@ -47,7 +47,9 @@ public struct SettingsSchema: Sendable {
                 let member = given[setting.key]
                 let value = try value(of: setting, member, in: node)
                 entries[setting.key] = SettingsValues.Entry(value: value, node: member?.node)
-                if setting.documentation.isSecret { problems += Self.clearSecrets(member?.node) }
+                // A secret that is the default, such as `password: 0`, is none.
+                let isDefault = setting.fallbackValue.map { AnyHashable($0) == AnyHashable(value) } ?? false
+                if setting.documentation.isSecret, !isDefault { problems += Self.clearSecrets(member?.node) }
             } catch {
                 problems += error.diagnostics
                 isWhole = false
