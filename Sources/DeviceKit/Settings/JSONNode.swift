@@ -25,10 +25,16 @@ public indirect enum JSONNode: Sendable, Hashable {
 
     public static func strings(_ texts: some Sequence<String>) -> JSONNode { .array(texts.map { .string($0) }) }
 
-    /// The object with one more member at its end, or with that member replaced.
+    /// The object with one more member at its end, or with that member's value replaced where it stands.
     public func adding(_ key: String, _ value: JSONNode?) -> JSONNode {
-        guard case .object(let members) = self, let value else { return self }
-        return .object(members.filter { $0.key != key } + [Member(key: key, value: value)])
+        guard case .object(var members) = self, let value else { return self }
+        let member = Member(key: key, value: value)
+        if let index = members.firstIndex(where: { $0.key == key }) {
+            members[index] = member
+        } else {
+            members.append(member)
+        }
+        return .object(members)
     }
 
     public subscript(key: String) -> JSONNode? {

@@ -42,6 +42,8 @@ public protocol SettingDeclaration: Sendable {
     /// What holds when the key is not given; `nil` when it must be given.
     var fallbackValue: (any Sendable & Hashable)? { get }
     func decode(_ node: ConfigurationNode) throws(ConfigurationError) -> any Sendable & Hashable
+    /// The value as a person would write it, secrets redacted; `nil` for the absence of one.
+    func text(of value: any Sendable & Hashable) -> String?
 }
 
 extension Setting: SettingDeclaration {
@@ -49,6 +51,13 @@ extension Setting: SettingDeclaration {
 
     public func decode(_ node: ConfigurationNode) throws(ConfigurationError) -> any Sendable & Hashable {
         try type.read(node)
+    }
+
+    public func text(of value: any Sendable & Hashable) -> String? {
+        guard let value = value as? Value, let written = type.write(value) else { return nil }
+        if type.isSecret { return "<redacted>" }
+        if case .string(let text) = written { return text }
+        return written.text()
     }
 
     public var documentation: SettingDocumentation {

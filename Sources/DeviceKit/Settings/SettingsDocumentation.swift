@@ -34,11 +34,14 @@ extension SettingsSchema {
     }
 
     /// Lines of YAML: required keys live with their example, the others commented out with their default.
-    /// - Parameter live: texts of keys that are to be live besides the required ones, as YAML.
-    public func sample(indent: Int = 0, live: [String: String] = [:]) -> String {
+    /// - Parameters:
+    ///   - live: texts of keys that are to be live besides the required ones, as YAML.
+    ///   - isShort: leaves out what would be commented out.
+    public func sample(indent: Int = 0, live: [String: String] = [:], isShort: Bool = false) -> String {
         let margin = String(repeating: " ", count: indent)
-        return settings.map(\.documentation).map { setting in
+        return settings.map(\.documentation).compactMap { setting in
             let isLive = setting.isRequired || live[setting.key] != nil
+            guard isLive || !isShort else { return nil }
             let value =
                 live[setting.key]
                 ?? (setting.isRequired ? setting.example : setting.defaultValue.map { $0.yamlText } ?? setting.example)

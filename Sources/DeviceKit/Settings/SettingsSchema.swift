@@ -46,7 +46,8 @@ public struct SettingsSchema: Sendable {
             do throws(ConfigurationError) {
                 let member = given[setting.key]
                 let value = try value(of: setting, member, in: node)
-                entries[setting.key] = SettingsValues.Entry(value: value, node: member?.node)
+                entries[setting.key] = SettingsValues.Entry(
+                    value: value, text: setting.text(of: value), node: member?.node)
                 // A secret that is the default, such as `password: 0`, is none.
                 let isDefault = setting.fallbackValue.map { AnyHashable($0) == AnyHashable(value) } ?? false
                 if setting.documentation.isSecret, !isDefault { problems += Self.clearSecrets(member?.node) }

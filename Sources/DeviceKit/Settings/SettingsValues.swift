@@ -2,6 +2,8 @@
 public struct SettingsValues: Sendable {
     struct Entry: Sendable {
         var value: any Sendable & Hashable
+        /// For people, secrets redacted; `nil` for the absence of a value.
+        var text: String?
         /// Where the value was written; `nil` for a default.
         var node: ConfigurationNode?
     }
@@ -41,13 +43,8 @@ public struct SettingsValues: Sendable {
                 hint: hint))
     }
 
-    /// The value as a text, for comparisons between devices; `nil` for a key that the schema does not have or that
-    /// has no value.
-    package func text(_ key: String) -> String? {
-        guard let value = entries[key]?.value else { return nil }
-        if let optional = value as? String? { return optional }
-        return String(describing: value)
-    }
+    /// The value as a person would write it, secrets redacted; `nil` for a key without a value.
+    public func text(_ key: String) -> String? { entries[key]?.text }
 
     package func node(_ key: String) -> ConfigurationNode? { entries[key]?.node }
 }
@@ -62,7 +59,9 @@ extension SettingsValues: Equatable {
 extension SettingsValues: CustomStringConvertible {
     /// `{address: 192.168.1.201, port: 4370}`; secrets redact themselves.
     public var description: String {
-        let pairs = entries.sorted { $0.key < $1.key }.map { "\($0.key): \(text($0.key) ?? "-")" }
+        let pairs = entries.sorted { $0.key < $1.key }.compactMap { key, entry in
+            entry.text.map { "\(key): \($0)" }
+        }
         return "{\(pairs.joined(separator: ", "))}"
     }
 }

@@ -48,21 +48,29 @@ public enum StarterConfiguration {
         """
 
     private static func devices(_ drivers: DriverRegistry, start: LocalDateTime, sinks: [String]) -> String {
+        let delivery = sinks.isEmpty ? [] : ["  sinks: [\(sinks.joined(separator: ", "))]"]
         var lines = ["# The names are yours: letters, digits, hyphens.", "devices:"]
         if let simulator = drivers["simulator"] {
-            let live = ["rate": "12/min", "start": "\"\(start)\""].filter { simulator.schema.keys.contains($0.key) }
             lines += ["  # A terminal that is not there, to look around. Delete it when the first real one works."]
-            lines += ["  lobby:", "    name: Simulated lobby", "    driver: simulator", "    settings:"]
-            lines += [simulator.schema.sample(indent: 6, live: live)]
-            if !sinks.isEmpty { lines += ["    sinks: [\(sinks.joined(separator: ", "))]"] }
+            let device =
+                ["lobby:", "  name: Simulated lobby", "  driver: simulator"]
+                + settings(simulator, ["people": "50", "rate": "12/min", "start": "\"\(start)\""]) + delivery
+            lines += device.map { "  \($0)" }
         }
         if let zkteco = drivers["zkteco"] {
             lines += ["", "  # A ZKTeco terminal: take away the first \"# \" of these lines and write its address."]
             let device =
-                ["front-door:", "  name: Main entrance", "  location: Building A", "  driver: zkteco", "  settings:"]
-                + zkteco.schema.sample(indent: 4).split(separator: "\n").map { String($0) }
+                ["front-door:", "  name: Main entrance", "  location: Building A", "  driver: zkteco"]
+                + settings(zkteco, ["password": "\"${FRONT_DOOR_KEY:-0}\""]) + delivery
             lines += device.map { "  # \($0)" }
         }
         return lines.joined(separator: "\n") + "\n"
+    }
+
+    /// The settings that matter at first, and where the others are told.
+    private static func settings(_ driver: DriverRegistration, _ live: [String: String]) -> [String] {
+        let known = live.filter { driver.schema.keys.contains($0.key) }
+        let sample = driver.schema.sample(indent: 4, live: known, isShort: true).split(separator: "\n")
+        return ["  # All settings: muster drivers \(driver.manifest.id)", "  settings:"] + sample.map { String($0) }
     }
 }

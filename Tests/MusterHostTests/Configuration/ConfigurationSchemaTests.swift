@@ -94,7 +94,7 @@ struct ConfigurationSchemaTests {
                 line.replacing(/^( *)# ( *[a-z_-]+:( .*)?)$/) { "\($0.1)\($0.2)" }
             }.joined(separator: "\n")
         }
-        let loading = load(uncommented(uncommented(text)), environment: ["DEVICE_PASSWORD": "1"])
+        let loading = load(uncommented(text))
         #expect(loading.report.text == "")
         #expect(loading.configuration?.devices.map(\.id.name) == ["lobby", "front-door"])
         #expect(loading.configuration?.devices.last?.lifecycle == LifecycleTimers())
