@@ -30,12 +30,14 @@ enum CommitWriter {
     private static func insert(
         _ rejected: [RejectedRecord], device: Int64, at receivedAt: Instant, _ database: Database
     ) throws -> Int {
+        guard !rejected.isEmpty else { return 0 }
+        let statement = try database.cachedStatement(
+            sql: """
+                INSERT INTO rejected_records (device, reason, bytes, received_at) VALUES (?, ?, ?, ?)
+                ON CONFLICT DO NOTHING
+                """)
         for record in rejected {
-            try database.execute(
-                sql: """
-                    INSERT INTO rejected_records (device, reason, bytes, received_at) VALUES (?, ?, ?, ?)
-                    ON CONFLICT DO NOTHING
-                    """,
+            try statement.execute(
                 arguments: [device, record.reason, DatabaseBytes(record.bytes), receivedAt.millisecondsSince1970])
         }
         return rejected.count

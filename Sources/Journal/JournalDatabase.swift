@@ -62,6 +62,20 @@ enum JournalDatabase {
         }
     }
 
+    /// Runs short work to its end although the caller may be cancelled, and turns its error into the journal's.
+    ///
+    /// The database library gives up at a cancellation, in the middle of a transaction too; a host that is told to stop
+    /// still has positions and states to store.
+    static func uncancelled<Value: Sendable>(
+        path: String, _ work: @escaping @Sendable () async throws -> Value
+    ) async throws(JournalError) -> Value {
+        do {
+            return try await Task { try await work() }.value
+        } catch {
+            throw journalError(error, path: path)
+        }
+    }
+
     static func journalError(_ error: any Error, path: String) -> JournalError {
         if let known = error as? JournalError { return known }
         guard let error = error as? DatabaseError else { return JournalError(.fatal, "\(path): \(error)") }

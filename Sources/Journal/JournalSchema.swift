@@ -3,7 +3,7 @@ internal import GRDB
 /// All SQL that makes or changes tables. A version is never edited once it was released: a later one is added.
 enum JournalSchema {
     /// Versions in order; their number is their place from 1.
-    private static let versions: [String] = [
+    static let versions: [String] = [
         """
         CREATE TABLE devices (
             id INTEGER PRIMARY KEY,
@@ -44,31 +44,42 @@ enum JournalSchema {
             received_at INTEGER NOT NULL,
             UNIQUE (device, bytes)
         );
-        CREATE TABLE sink_positions (
-            sink TEXT PRIMARY KEY,
-            position INTEGER NOT NULL
-        );
+        CREATE TABLE sinks (
+            name TEXT PRIMARY KEY,
+            position INTEGER NOT NULL DEFAULT 0,
+            delivered INTEGER NOT NULL DEFAULT 0,
+            failing_since INTEGER,
+            last_error TEXT
+        ) WITHOUT ROWID;
+        -- A device that follows its sink's position has NULL here; one that joined later or has left has its own.
+        CREATE TABLE sink_devices (
+            sink TEXT NOT NULL,
+            device INTEGER NOT NULL REFERENCES devices (id),
+            position INTEGER,
+            PRIMARY KEY (sink, device)
+        ) WITHOUT ROWID;
         CREATE TABLE dead_letters (
             sink TEXT NOT NULL,
             position INTEGER NOT NULL REFERENCES punches (position),
             reason TEXT NOT NULL,
             rejected_at INTEGER NOT NULL,
             PRIMARY KEY (sink, position)
-        );
+        ) WITHOUT ROWID;
         """
     ]
 
     static var newestVersion: Int { versions.count }
 
     /// Brings a database to the newest version, each step in a transaction of its own.
-    static func migrate(_ database: Database, path: String) throws {
+    /// - Parameter versions: what each version adds to the one before; a test hands in its own.
+    static func migrate(_ database: Database, path: String, versions: [String] = Self.versions) throws {
         let version = try Self.version(of: database)
-        guard version <= newestVersion else {
+        guard version <= versions.count else {
             throw JournalError(
                 .newerSchema,
-                "\(path) has schema version \(version), this muster knows up to \(newestVersion): use a newer muster")
+                "\(path) has schema version \(version), this muster knows up to \(versions.count): use a newer muster")
         }
-        for next in version..<newestVersion {
+        for next in version..<versions.count {
             try database.inTransaction {
                 try database.execute(sql: versions[next])
                 try database.execute(sql: "PRAGMA user_version = \(next + 1)")

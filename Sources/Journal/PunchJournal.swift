@@ -13,6 +13,7 @@ public final class PunchJournal: Sendable {
 
     private let pool: DatabasePool
     private let lock: DataDirectoryLock
+    private let devices: DeviceKeys
     private let queue: CommitQueue
     private let signal: ChangeSignal
 
@@ -29,18 +30,18 @@ public final class PunchJournal: Sendable {
         self.directory = directory
         self.pool = pool
         self.lock = lock
+        self.devices = devices
         self.signal = signal
         reader = JournalReader(pool, path: path)
         queue = CommitQueue { entries in
-            do {
-                let receipts = try await pool.write { database in
+            do throws(JournalError) {
+                let receipts = try await Self.transaction(pool, devices, path: path) { database, devices in
                     try entries.map { try CommitWriter.write($0, to: database, devices: devices) }
                 }
                 signal.send()
                 return .success(receipts)
             } catch {
-                devices.forgetAll()
-                return .failure(JournalDatabase.journalError(error, path: path))
+                return .failure(error)
             }
         }
     }
@@ -63,31 +64,12 @@ public final class PunchJournal: Sendable {
     /// Keeps what is known of a device's state, for the command line and the next start.
     public func saveStatus(_ status: DeviceStatus) async throws(JournalError) {
         let text = StatusCoding.encode(status)
-        try await change { database in
+        try await change { database, _ in
             try database.execute(
                 sql: """
                     INSERT INTO devices (name, status) VALUES (?, ?)
                     ON CONFLICT (name) DO UPDATE SET status = excluded.status
                     """, arguments: [status.device.name, text])
-        }
-    }
-
-    /// A sink has delivered, or refused for good, everything up to `position`.
-    public func saveDelivery(
-        sink: String, position: Int64, rejected: [Delivery.Rejection], at now: Instant
-    ) async throws(JournalError) {
-        try await change { database in
-            for rejection in rejected {
-                try database.execute(
-                    sql:
-                        "INSERT OR REPLACE INTO dead_letters (sink, position, reason, rejected_at) VALUES (?, ?, ?, ?)",
-                    arguments: [sink, rejection.position, rejection.reason, now.millisecondsSince1970])
-            }
-            try database.execute(
-                sql: """
-                    INSERT INTO sink_positions (sink, position) VALUES (?, ?)
-                    ON CONFLICT (sink) DO UPDATE SET position = max(position, excluded.position)
-                    """, arguments: [sink, position])
         }
     }
 
@@ -113,11 +95,33 @@ public final class PunchJournal: Sendable {
         try pool.writeWithoutTransaction { try $0.execute(sql: "PRAGMA max_page_count = \(count)") }
     }
 
-    private func change(_ body: @escaping @Sendable (Database) throws -> Void) async throws(JournalError) {
-        do {
-            try await pool.write { try body($0) }
-        } catch {
-            throw JournalDatabase.journalError(error, path: directory.journalPath)
+    /// Runs `body` in a transaction of its own.
+    func change(
+        _ body: @escaping @Sendable (Database, DeviceKeys) throws -> Void
+    ) async throws(JournalError) {
+        try await Self.transaction(pool, devices, path: directory.journalPath, body)
+    }
+
+    private static func transaction<Value: Sendable>(
+        _ pool: DatabasePool, _ devices: DeviceKeys, path: String,
+        _ body: @escaping @Sendable (Database, DeviceKeys) throws -> Value
+    ) async throws(JournalError) -> Value {
+        try await JournalDatabase.uncancelled(path: path) {
+            try await pool.writeWithoutTransaction { database in
+                do {
+                    var value: Value?
+                    try database.inTransaction {
+                        value = try body(database, devices)
+                        return .commit
+                    }
+                    guard let value else { throw JournalError(.fatal, "\(path): a transaction gave no answer") }
+                    return value
+                } catch {
+                    // Still alone on the writing connection: nobody has seen a key that was rolled back.
+                    devices.forgetAll()
+                    throw error
+                }
+            }
         }
     }
 }

@@ -18,10 +18,10 @@ enum PunchRow {
     static func arguments(_ punch: Punch, device: Int64) -> StatementArguments {
         let record = punch.record
         return [
-            device, punch.time.millisecondsSince1970, record.code, record.localTime.wallSeconds,
+            device, punch.time.millisecondsSince1970, record.code.storable, record.localTime.wallSeconds,
             record.direction.kind.rawValue, record.direction.raw, record.verification.kind.rawValue,
-            record.verification.raw, record.workCode, punch.source.rawValue, punch.receivedAt.millisecondsSince1970,
-            punch.isValid, punch.notes, record.raw.text,
+            record.verification.raw, record.workCode?.storable, punch.source.rawValue,
+            punch.receivedAt.millisecondsSince1970, punch.isValid, punch.notes.storable, record.raw.text,
         ]
     }
 
@@ -41,5 +41,12 @@ enum PunchRow {
             source: Punch.Source(rawValue: row[10]) ?? .import,
             receivedAt: Instant(millisecondsSince1970: row[11]), isValid: row[12], notes: row[13])
         return JournaledPunch(position: position, punch: punch)
+    }
+}
+
+extension String {
+    /// SQLite would cut a text at a zero byte, and two people could become one.
+    fileprivate var storable: String {
+        utf8.contains(0) ? replacing("\0", with: "\u{FFFD}") : self
     }
 }

@@ -1,0 +1,55 @@
+public import DeviceKit
+internal import GRDB
+
+extension JournalReader {
+    public func cursor(for device: DeviceID) async throws(JournalError) -> StoredCursor? {
+        try await read { database in
+            let row = try Row.fetchOne(
+                database, sql: "SELECT cursor, floor, epoch FROM devices WHERE name = ?", arguments: [device.name])
+            guard let row, let stored: DatabaseBytes = row[0], let cursor = Cursor(bytes: stored.bytes) else {
+                return nil
+            }
+            let floor: Int64? = row[1]
+            return StoredCursor(
+                cursor: cursor, floor: floor.flatMap { LocalDateTime(exactlyWallSeconds: $0) }, epoch: row[2])
+        }
+    }
+
+    /// The last known status of every device that the journal has met, and what went through it.
+    public func statuses() async throws(JournalError) -> [DeviceID: (status: DeviceStatus?, counters: DeviceCounters)] {
+        try await read { database in
+            var result: [DeviceID: (status: DeviceStatus?, counters: DeviceCounters)] = [:]
+            let rows = try Row.fetchAll(
+                database, sql: "SELECT name, status, received, journaled, duplicates, rejected FROM devices")
+            for row in rows {
+                guard let device = DeviceID(row[0] as String) else { continue }
+                let text: String? = row[1]
+                let counters = DeviceCounters(
+                    received: row[2], journaled: row[3], duplicates: row[4], rejected: row[5])
+                result[device] = (text.flatMap { StatusCoding.decode($0, device: device) }, counters)
+            }
+            return result
+        }
+    }
+
+    public func status(for device: DeviceID) async throws(JournalError) -> DeviceStatus? {
+        try await read { database in
+            let text = try String.fetchOne(
+                database, sql: "SELECT status FROM devices WHERE name = ?", arguments: [device.name])
+            return text.flatMap { StatusCoding.decode($0, device: device) }
+        }
+    }
+
+    /// Records of a device that did not decode, oldest first.
+    public func rejectedRecords(of device: DeviceID, limit: Int) async throws(JournalError) -> [RejectedRecord] {
+        try await read { database in
+            let rows = try Row.fetchAll(
+                database,
+                sql: """
+                    SELECT reason, bytes FROM rejected_records JOIN devices ON devices.id = rejected_records.device
+                    WHERE name = ? ORDER BY rejected_records.id LIMIT \(max(limit, 0))
+                    """, arguments: [device.name])
+            return rows.map { RejectedRecord(reason: $0[0], bytes: ($0[1] as DatabaseBytes).bytes) }
+        }
+    }
+}

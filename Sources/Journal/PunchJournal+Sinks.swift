@@ -1,0 +1,57 @@
+public import DeviceKit
+internal import GRDB
+
+extension PunchJournal {
+    /// How far a sink has been served; `nil` before its first delivery.
+    public func sinkProgress(_ sink: String) async throws(JournalError) -> SinkProgress? {
+        try await reader.sinkProgress(sink)
+    }
+
+    /// Stores what a delivery changed: position, lanes, counts and dead letters in one transaction.
+    public func saveDelivery(
+        _ delivery: SinkDelivery, sink: String, at now: Instant
+    ) async throws(JournalError) {
+        try await change { database, devices in
+            for rejection in delivery.rejected {
+                try database.execute(
+                    sql: """
+                        INSERT OR REPLACE INTO dead_letters (sink, position, reason, rejected_at) VALUES (?, ?, ?, ?)
+                        """,
+                    arguments: [sink, rejection.position, rejection.reason, now.millisecondsSince1970])
+            }
+            let statement = try database.cachedStatement(
+                sql: """
+                    INSERT INTO sinks (name, position, delivered) VALUES (?, ?, ?) ON CONFLICT (name) DO UPDATE
+                    SET position = max(position, excluded.position), delivered = delivered + excluded.delivered
+                    """)
+            try statement.execute(arguments: [sink, delivery.position, delivery.delivered])
+            for (device, lane) in delivery.lanes { try Self.save(lane, of: device, sink: sink, database, devices) }
+        }
+    }
+
+    /// Keeps for the command line that deliveries fail, or with two `nil` that they work again.
+    public func saveSinkHealth(
+        _ sink: String, failingSince: Instant?, lastError: String?
+    ) async throws(JournalError) {
+        try await change { database, _ in
+            try database.execute(
+                sql: """
+                    INSERT INTO sinks (name, failing_since, last_error) VALUES (?, ?, ?) ON CONFLICT (name) DO UPDATE
+                    SET failing_since = excluded.failing_since, last_error = excluded.last_error
+                    """, arguments: [sink, failingSince?.millisecondsSince1970, lastError])
+        }
+    }
+
+    private static func save(
+        _ lane: SinkProgress.Lane, of device: DeviceID, sink: String, _ database: Database, _ devices: DeviceKeys
+    ) throws {
+        let own: Int64?
+        switch lane {
+        case .following: own = nil
+        case .behind(let position): own = position
+        }
+        try database.execute(
+            sql: "INSERT OR REPLACE INTO sink_devices (sink, device, position) VALUES (?, ?, ?)",
+            arguments: [sink, try devices.key(of: device, in: database), own])
+    }
+}
