@@ -1,0 +1,37 @@
+public import DeviceKit
+public import Journal
+public import Logging
+
+/// What the parts of a host share.
+public struct HostServices: Sendable {
+    public let journal: PunchJournal
+    public let time: any TimeSource
+    public let random: any RandomSource
+    public let dialer: any Dialer
+    public let log: Logger
+    let writer: JournalWriter
+
+    /// - Parameter onFatal: the journal can no longer be trusted; the process must stop.
+    public init(
+        journal: PunchJournal, time: any TimeSource = SystemTime(), random: any RandomSource = SystemRandom(),
+        dialer: any Dialer, log: Logger, onFatal: @escaping @Sendable (JournalError) -> Void
+    ) {
+        self.journal = journal
+        self.time = time
+        self.random = random
+        self.dialer = dialer
+        self.log = log
+        writer = JournalWriter(journal, time: time, log: log, onFatal: onFatal)
+    }
+
+    /// The context of a device's driver.
+    func context(for device: HostConfiguration.Device) -> DriverContext {
+        DriverContext(
+            device: device.id, timeZone: device.zone, time: time, random: random, dialer: dialer,
+            log: LoggerBridge(log, "device", device.id.name))
+    }
+
+    func logPoll(for device: HostConfiguration.Device) -> LogPoll {
+        LogPoll(device: device.id, zone: device.zone, window: device.schedule.window, time: time, writer: writer)
+    }
+}

@@ -1,0 +1,82 @@
+internal import DeviceKit
+internal import Journal
+internal import Logging
+internal import Synchronization
+
+/// Takes entries to the journal, and decides what its troubles mean: a full disk is waited for, with nothing
+/// acknowledged meanwhile; a failed write stops the host.
+final class JournalWriter: Sendable {
+    private let journal: PunchJournal
+    private let time: any TimeSource
+    private let log: Logger
+    private let onFatal: @Sendable (JournalError) -> Void
+    private let isFull = Mutex(false)
+
+    /// How long to wait for room before the next try.
+    static let retryInterval = Duration.seconds(5)
+
+    init(
+        _ journal: PunchJournal, time: any TimeSource, log: Logger, onFatal: @escaping @Sendable (JournalError) -> Void
+    ) {
+        self.journal = journal
+        self.time = time
+        self.log = log
+        self.onFatal = onFatal
+    }
+
+    /// Returns once the entry is durable. Fails only when the host is stopping.
+    func commit(_ entry: JournalEntry) async -> Result<CommitReceipt, DeviceFault> {
+        while true {
+            do throws(JournalError) {
+                let receipt = try await journal.commit(entry)
+                noteFull(false)
+                return .success(receipt)
+            } catch {
+                guard error.kind == .full else {
+                    onFatal(error)
+                    return .failure(.cancelled)
+                }
+                noteFull(true, error)
+            }
+            do throws(CancellationError) {
+                try await time.sleep(for: Self.retryInterval)
+            } catch {
+                return .failure(.cancelled)
+            }
+        }
+    }
+
+    func cursor(for device: DeviceID) async throws(DeviceFault) -> StoredCursor? {
+        do throws(JournalError) {
+            return try await journal.cursor(for: device)
+        } catch {
+            onFatal(error)
+            throw .cancelled
+        }
+    }
+
+    func saveStatus(_ status: DeviceStatus) async {
+        do throws(JournalError) {
+            try await journal.saveStatus(status)
+        } catch {
+            // A status is told again at the next change; a full disk must not stop the host.
+            if error.kind != .full { onFatal(error) }
+        }
+    }
+
+    /// Says once that the disk is full, and once that it no longer is.
+    private func noteFull(_ now: Bool, _ error: JournalError? = nil) {
+        let changed = isFull.withLock { full in
+            defer { full = now }
+            return full != now
+        }
+        guard changed else { return }
+        if now {
+            log.error(
+                "ADMIN ALERT the disk is full: nothing is acknowledged until there is room",
+                metadata: ["error": "\(error?.message ?? "")"])
+        } else {
+            log.notice("there is room for the journal again")
+        }
+    }
+}

@@ -1,0 +1,133 @@
+internal import DeviceKit
+internal import Synchronization
+
+/// One session from its opening to its end: performs what the supervisor asks, one thing at a time, beside the capture.
+struct SessionRunner: Sendable {
+    enum Command: Sendable, Hashable { case capture, poll, keepAlive, refresh }
+
+    /// What the supervisor hears.
+    enum Report: Sendable {
+        case event(SupervisorEvent)
+        case identified(DeviceIdentity)
+        case found(LogInventory?, SourceReset?)
+        case polled(Result<PollSummary, DeviceFault>)
+    }
+
+    let driver: any DeviceDriver
+    let device: HostConfiguration.Device
+    let services: HostServices
+    let commands: AsyncStream<Command>
+    let heard: @Sendable () -> Void
+    let report: @Sendable (Report) -> Void
+
+    /// What opening may take, with its several questions.
+    static let openTimeout = Duration.seconds(120)
+    /// What a device may take to say that it lives.
+    static let keepAliveTimeout = Duration.seconds(15)
+    private static let refreshTimeout = Duration.seconds(60)
+
+    /// Returns when the commands end, the task is cancelled, or the device could not be opened. The session is then
+    /// closed.
+    func run() async {
+        let session: any DeviceSession
+        do throws(DeviceFault) {
+            session = try await Self.open(driver, time: services.time)
+        } catch {
+            return report(.event(.openFailed(error)))
+        }
+        report(.identified(session.identity))
+        report(.event(.opened))
+        await withDiscardingTaskGroup { group in
+            for await command in commands {
+                if command == .capture {
+                    group.addTask { await capture(session) }
+                } else {
+                    await perform(command, on: session)
+                }
+            }
+            group.cancelAll()
+        }
+        await session.close()
+    }
+
+    /// Opens a session within the time that opening may take.
+    static func open(
+        _ driver: any DeviceDriver, time: any TimeSource
+    ) async throws(DeviceFault) -> any DeviceSession {
+        let outcome = await time.withDeadline(openTimeout) { () async -> Result<any DeviceSession, DeviceFault> in
+            do throws(DeviceFault) {
+                return .success(try await driver.open())
+            } catch {
+                return .failure(error)
+            }
+        }
+        switch outcome {
+        case .finished(let result): return try result.get()
+        case .expired(.success(let session)):
+            await session.close()
+            fallthrough
+        case .expired(.failure):
+            throw DeviceFault(.timedOut, "the device could not be opened within \(openTimeout)")
+        }
+    }
+
+    private func capture(_ session: any DeviceSession) async {
+        guard let capturing = session as? any CapturingSession else { return }
+        let intake = CaptureIntake(
+            device: device.id, zone: device.zone, time: services.time, writer: services.writer, heard: heard)
+        do throws(DeviceFault) {
+            try await capturing.capture(into: intake)
+            report(.event(.captureEnded(DeviceFault(.connectionLost, "the device ended the capture"))))
+        } catch {
+            if error.kind != .cancelled { report(.event(.captureEnded(error))) }
+        }
+    }
+
+    private func perform(_ command: Command, on session: any DeviceSession) async {
+        switch command {
+        case .capture: break
+        case .poll: await poll(session)
+        case .keepAlive:
+            guard let living = session as? any KeepAlive else { return report(.event(.operationFinished)) }
+            await limited(to: Self.keepAliveTimeout) { () async throws(DeviceFault) in try await living.keepAlive() }
+        case .refresh:
+            guard let counting = session as? any LogInventoryReading else { return report(.event(.operationFinished)) }
+            await limited(to: Self.refreshTimeout) { () async throws(DeviceFault) in
+                report(.found(try await counting.readInventory(), nil))
+            }
+        }
+    }
+
+    private func poll(_ session: any DeviceSession) async {
+        guard let polling = session as? any PollingSession else { return report(.event(.pollFinished)) }
+        var poll = services.logPoll(for: device)
+        poll.found = { report(.found($0, $1)) }
+        do throws(DeviceFault) {
+            report(.polled(.success(try await poll.run(polling))))
+            report(.event(.pollFinished))
+        } catch {
+            report(.polled(.failure(error)))
+            report(.event(.pollFailed(error)))
+        }
+    }
+
+    private func limited(
+        to limit: Duration, _ work: @escaping @Sendable () async throws(DeviceFault) -> Void
+    ) async {
+        let outcome = await services.time.withDeadline(limit) { () async -> DeviceFault? in
+            do throws(DeviceFault) {
+                try await work()
+                return nil
+            } catch {
+                return error
+            }
+        }
+        switch outcome {
+        case .finished(nil), .expired(nil): report(.event(.operationFinished))
+        case .finished(.some(let fault)): report(.event(.operationFailed(fault)))
+        case .expired(.some):
+            let fault = DeviceFault(.timedOut, "the device was silent for \(limit): the connection is taken for dead")
+            report(.event(.operationFailed(fault)))
+        }
+    }
+}

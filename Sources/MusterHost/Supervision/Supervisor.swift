@@ -1,0 +1,315 @@
+public import DeviceKit
+public import Journal
+internal import Logging
+internal import Synchronization
+
+/// Looks after one device for as long as the host runs: drives ``SupervisorMachine``.
+///
+/// It awaits events, hands them to the machine and performs the actions. One session at a time: a new one is opened only
+/// after the old one has been closed, or given up because its driver does not return.
+public actor Supervisor {
+    public nonisolated let device: HostConfiguration.Device
+
+    private let services: HostServices
+    private let log: Logger
+    private let driver: (any DeviceDriver)?
+    private var machine: SupervisorMachine
+    private var status: DeviceStatus
+    private var savedStatus: DeviceStatus?
+
+    private nonisolated let inbox: AsyncStream<Message>
+    private nonisolated let post: AsyncStream<Message>.Continuation
+    /// The uptime at which the device last sent something by itself.
+    private nonisolated let lastHeard = Mutex(Duration.zero)
+
+    private var sessionNumber = 0
+    private var sessionTask: Task<Void, Never>?
+    private var commands: AsyncStream<SessionRunner.Command>.Continuation?
+    /// The earliest uptime for which a timer runs.
+    private var timer: Duration?
+    private var syncs: [Sync] = []
+    private var pollsBegun = 0
+
+    private enum Message: Sendable {
+        case event(SupervisorEvent)
+        /// From a session; those of one that was given up are ignored.
+        case report(session: Int, SessionRunner.Report)
+        case timer(Duration)
+        case sync(CheckedContinuation<Result<PollSummary, DeviceFault>, Never>)
+    }
+
+    /// Somebody waits for a poll that begins after they asked.
+    private struct Sync {
+        let pollNumber: Int
+        let resume: CheckedContinuation<Result<PollSummary, DeviceFault>, Never>
+    }
+
+    /// What closing a session may take before its driver is given up.
+    static let closeTimeout = Duration.seconds(5)
+
+    public init(_ device: HostConfiguration.Device, services: HostServices) {
+        self.device = device
+        self.services = services
+        var log = services.log
+        log[metadataKey: "device"] = "\(device.id)"
+        self.log = log
+        (inbox, post) = AsyncStream.makeStream(of: Message.self)
+        status = DeviceStatus(device: device.id, state: "connecting", updatedAt: services.time.now())
+        driver = try? device.driver.make(device.settings, context: services.context(for: device))
+        let manifest = device.driver.manifest
+        machine = SupervisorMachine(
+            SupervisorMachine.Plan(
+                isEnabled: device.isEnabled,
+                isCapturing: device.schedule.isCapturing && manifest.intakes.contains(.capturing),
+                canPoll: manifest.intakes.contains(.polling), schedule: device.schedule.poll, zone: device.zone,
+                timers: device.lifecycle))
+    }
+
+    // MARK: From outside
+
+    /// Runs until ``requestStop()``, and leaves the session closed.
+    public func run() async {
+        await restoreStatus()
+        await withDiscardingTaskGroup { group in
+            await handle(.started, &group)
+            for await message in inbox {
+                await receive(message, &group)
+                if machine.state == .stopping { break }
+            }
+            group.cancelAll()
+        }
+        await endSession()
+        failSyncs(.cancelled)
+        await publish()
+    }
+
+    /// Nothing new is begun; what is being made durable is finished.
+    public nonisolated func requestStop() { post.yield(.event(.stopRequested)) }
+
+    /// Polls the device now, connecting if needed.
+    public func sync() async -> Result<PollSummary, DeviceFault> {
+        await withCheckedContinuation { post.yield(.sync($0)) }
+    }
+
+    /// What is known of the device at this moment.
+    public var currentStatus: DeviceStatus { status }
+
+    // MARK: Events
+
+    private func receive(_ message: Message, _ group: inout DiscardingTaskGroup) async {
+        switch message {
+        case .event(let event): await handle(event, &group)
+        case .report(let session, let report):
+            guard session == sessionNumber else { return }
+            await receive(report, &group)
+        case .timer(let deadline):
+            if timer == deadline { timer = nil }
+            await handle(.timePassed, &group)
+        case .sync(let continuation): await begin(continuation, &group)
+        }
+    }
+
+    private func receive(_ report: SessionRunner.Report, _ group: inout DiscardingTaskGroup) async {
+        switch report {
+        case .event(let event): await handle(event, &group)
+        case .identified(let identity): identified(identity)
+        case .found(let inventory, let reset): found(inventory, reset)
+        case .polled(let outcome): polled(outcome)
+        }
+    }
+
+    private func handle(_ event: SupervisorEvent, _ group: inout DiscardingTaskGroup) async {
+        let moment = moment
+        var random = RandomGenerator(services.random)
+        for action in machine.handle(event, at: moment, using: &random) { perform(action) }
+        failSyncsIfAway(event)
+        await publish()
+        setTimer(&group)
+    }
+
+    private var moment: SupervisorMoment {
+        SupervisorMoment(
+            now: services.time.now(), uptime: services.time.uptime(), lastHeard: lastHeard.withLock { $0 })
+    }
+
+    /// A timer for a later deadline than one that runs is not needed: the earlier one sets the next.
+    private func setTimer(_ group: inout DiscardingTaskGroup) {
+        let moment = moment
+        guard let deadline = machine.deadline(at: moment), timer.map({ deadline < $0 }) ?? true else { return }
+        timer = deadline
+        let (time, post) = (services.time, post)
+        group.addTask {
+            guard (try? await time.sleep(for: deadline - moment.uptime)) != nil else { return }
+            post.yield(.timer(deadline))
+        }
+    }
+
+    // MARK: Actions
+
+    private func perform(_ action: SupervisorAction) {
+        switch action {
+        case .open: open()
+        case .startCapture: commands?.yield(.capture)
+        case .poll:
+            pollsBegun += 1
+            commands?.yield(.poll)
+        case .keepAlive: commands?.yield(.keepAlive)
+        case .refresh: commands?.yield(.refresh)
+        case .close: abandonSession()
+        default: SupervisorLog.write(action, to: log)
+        }
+    }
+
+    private func open() {
+        guard let driver else {
+            post.yield(.event(.openFailed(DeviceFault(.badSettings, "the driver refuses its settings"))))
+            return
+        }
+        let previous = sessionTask
+        let (stream, continuation) = AsyncStream.makeStream(of: SessionRunner.Command.self)
+        commands = continuation
+        sessionNumber += 1
+        let (number, post, time, log) = (sessionNumber, post, services.time, log)
+        let lastHeard = { @Sendable [weak self] in self?.noteHeard() ?? () }
+        let runner = SessionRunner(
+            driver: driver, device: device, services: services, commands: stream, heard: lastHeard,
+            report: { post.yield(.report(session: number, $0)) })
+        // Owned by the supervisor: cancelled by `abandonSession`, awaited by the next session and by the end of `run`.
+        sessionTask = Task {
+            if let previous, !(await previous.ended(within: Self.closeTimeout, time: time)) {
+                log.error("the driver does not return from its last session: it is given up")
+            }
+            await runner.run()
+        }
+    }
+
+    private nonisolated func noteHeard() {
+        let now = services.time.uptime()
+        lastHeard.withLock { $0 = now }
+    }
+
+    private func abandonSession() {
+        commands?.finish()
+        commands = nil
+        sessionTask?.cancel()
+        // What the old session still has to say no longer matters.
+        sessionNumber += 1
+    }
+
+    private func endSession() async {
+        abandonSession()
+        guard let sessionTask else { return }
+        if !(await sessionTask.ended(within: Self.closeTimeout, time: services.time)) {
+            log.error("the driver does not return from its session: it is given up")
+        }
+    }
+
+    // MARK: What is known
+
+    private func restoreStatus() async {
+        // A status that cannot be read is made anew.
+        guard let stored = try? await services.journal.reader.status(for: device.id) else { return }
+        status.identity = stored.identity
+        status.inventory = stored.inventory
+        status.lastPollAt = stored.lastPollAt
+        status.lastError = stored.lastError
+        status.lastErrorAt = stored.lastErrorAt
+        status.condition = stored.condition
+    }
+
+    private func identified(_ identity: DeviceIdentity) {
+        if let old = status.identity.serialNumber, let new = identity.serialNumber, old != new {
+            status.condition = "device replaced: serial number \(new), before \(old)"
+            log.warning("another device answers at this address", metadata: ["serial": "\(new)", "before": "\(old)"])
+        }
+        status.identity = identity
+    }
+
+    private func found(_ inventory: LogInventory?, _ reset: SourceReset?) {
+        if let inventory { status.inventory = inventory }
+        guard let reset else { return }
+        status.condition = "\(reset.reason.rawValue): \(reset.message)"
+        log.warning("the device's log begins anew: reading all of it", metadata: ["reason": "\(reset.message)"])
+    }
+
+    private func polled(_ outcome: Result<PollSummary, DeviceFault>) {
+        if case .success(let summary) = outcome {
+            status.lastPollAt = services.time.now()
+            if summary.reset == nil { status.condition = nil }
+            log.debug(
+                "poll finished",
+                metadata: [
+                    "read": "\(summary.read)", "new": "\(summary.journaled)", "duplicates": "\(summary.duplicates)",
+                ])
+        }
+        let number = pollsBegun
+        let due = syncs.filter { $0.pollNumber <= number }
+        syncs.removeAll { $0.pollNumber <= number }
+        for sync in due { sync.resume.resume(returning: outcome) }
+    }
+
+    private func publish() async {
+        status.state = machine.state.name
+        status.isConnected = machine.state.session != nil
+        status.failuresInARow = machine.failuresInARow
+        status.isRealtimeEnabled = machine.isRealtimeEnabled
+        status.realtimeDisabledAt = machine.realtimeDisabledAt
+        if let fault = machine.lastFault, status.lastError != fault.message {
+            status.lastError = fault.message
+            status.lastErrorAt = services.time.now()
+        }
+        status.updatedAt = savedStatus?.updatedAt ?? status.updatedAt
+        guard status != savedStatus else { return }
+        status.updatedAt = services.time.now()
+        savedStatus = status
+        await services.writer.saveStatus(status)
+    }
+
+    // MARK: Polls on request
+
+    private func begin(
+        _ continuation: CheckedContinuation<Result<PollSummary, DeviceFault>, Never>,
+        _ group: inout DiscardingTaskGroup
+    ) async {
+        switch machine.state {
+        case .disabled:
+            return continuation.resume(returning: .failure(DeviceFault(.badSettings, "the device is disabled")))
+        case .faulted(let fault): return continuation.resume(returning: .failure(fault))
+        default: break
+        }
+        // In a session that is being opened the first poll is still to come; the one that runs began too early.
+        syncs.append(Sync(pollNumber: pollsBegun + 1, resume: continuation))
+        await handle(.pollRequested, &group)
+    }
+
+    private func failSyncsIfAway(_ event: SupervisorEvent) {
+        switch event {
+        case .openFailed(let fault), .captureEnded(let fault), .operationFailed(let fault): failSyncs(fault)
+        default: break
+        }
+    }
+
+    private func failSyncs(_ fault: DeviceFault) {
+        let waiting = syncs
+        syncs = []
+        for sync in waiting { sync.resume.resume(returning: .failure(fault)) }
+    }
+}
+
+extension Task where Success == Void, Failure == Never {
+    /// Whether the task ends within `limit`. The task itself is not touched.
+    func ended(within limit: Duration, time: any TimeSource) async -> Bool {
+        let (stream, answer) = AsyncStream.makeStream(of: Bool.self)
+        // Ends with the task that it watches.
+        Task<Void, Never> {
+            await value
+            answer.yield(true)
+        }
+        let timer = Task<Void, Never> {
+            if (try? await time.sleep(for: limit)) != nil { answer.yield(false) }
+        }
+        defer { timer.cancel() }
+        var answers = stream.makeAsyncIterator()
+        return await answers.next() ?? false
+    }
+}

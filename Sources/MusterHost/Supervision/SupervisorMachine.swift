@@ -1,0 +1,359 @@
+internal import DeviceKit
+
+/// The life of one device: pure, so that a month of it is tested in a second.
+///
+/// It takes events with their moment and answers with actions; ``Supervisor`` performs them.
+struct SupervisorMachine: Sendable {
+    struct Plan: Sendable {
+        var isEnabled = true
+        /// Punches are received as they happen: the driver can, and the configuration wants it.
+        var isCapturing = true
+        var canPoll = true
+        var schedule: CronSchedule
+        var zone: DeviceTimeZone
+        var timers = LifecycleTimers()
+    }
+
+    let plan: Plan
+    private(set) var state: SupervisorState = .connecting
+    /// Failures since the device last served us.
+    private(set) var failuresInARow = 0
+    private(set) var lastFault: DeviceFault?
+    private(set) var isRealtimeEnabled = true
+    private(set) var realtimeDisabledAt: Instant?
+    /// The next poll by the schedule.
+    private(set) var nextPoll: Instant?
+
+    private var backoff: Backoff
+    private var isAlerted = false
+    /// The uptime of the failure that began the absence.
+    private var awaySince: Duration?
+    /// The last uptime at which the device was known to be there; the start counts as one.
+    private var lastSeen: Duration = .zero
+    /// How often the poll has failed in a row, and the uptime of its next attempt.
+    private var pollFailures = 0
+    private var pollRetryAt: Duration?
+
+    /// A link that lasted so long lets the back-off begin anew.
+    static let stableAfter = Duration.seconds(60)
+    /// Waits are cut at this length, so that a step of the wall clock is noticed.
+    static let longestWait = Duration.seconds(60)
+
+    init(_ plan: Plan) {
+        self.plan = plan
+        backoff = Backoff(base: plan.timers.reconnectBase, ceiling: plan.timers.reconnectCeiling)
+    }
+
+    mutating func handle(
+        _ event: SupervisorEvent, at moment: SupervisorMoment, using random: inout some RandomNumberGenerator
+    ) -> [SupervisorAction] {
+        if case .stopping = state { return [] }
+        switch event {
+        case .started: return start(moment)
+        case .opened: return opened(moment)
+        case .openFailed(let fault): return failed(fault, moment, &random)
+        case .captureEnded(let fault): return linkLost(fault, moment, &random)
+        case .pollFinished: return pollFinished(moment)
+        case .pollFailed(let fault): return pollFailed(fault, moment, &random)
+        case .operationFinished: return operationFinished(moment)
+        case .operationFailed(let fault): return linkLost(fault, moment, &random)
+        case .pollRequested: return pollRequested()
+        case .timePassed: return timePassed(moment)
+        case .stopRequested:
+            let mustClose = state.session != nil
+            state = .stopping
+            return mustClose ? [.close] : []
+        }
+    }
+
+    /// The uptime at which ``SupervisorEvent/timePassed`` is due; `nil` when only an event can move the device.
+    func deadline(at moment: SupervisorMoment) -> Duration? {
+        switch state {
+        case .disabled, .faulted, .connecting, .stopping: return nil
+        case .backingOff(let until), .blocked(let until): return until
+        case .idle, .suspended: return cut([pollDue(moment), pollRetryAt], moment)
+        case .catchingUp(let session), .online(let session):
+            return cut(
+                [
+                    pollDue(moment), pollRetryAt, session.isStable ? nil : session.openedAt + Self.stableAfter,
+                    session.operation == nil ? session.refreshAt : nil,
+                    session.operation == nil ? keepAliveDue(session, moment) : nil,
+                ], moment)
+        }
+    }
+
+    private func cut(_ deadlines: [Duration?], _ moment: SupervisorMoment) -> Duration {
+        let latest = moment.uptime + Self.longestWait
+        return deadlines.compactMap { $0 }.reduce(latest, min)
+    }
+
+    private func pollDue(_ moment: SupervisorMoment) -> Duration? {
+        nextPoll.map { moment.uptime + max($0 - moment.now, .zero) }
+    }
+
+    private func keepAliveDue(_ session: SupervisorState.Session, _ moment: SupervisorMoment) -> Duration {
+        max(session.lastActivity, moment.lastHeard) + plan.timers.keepAliveIdle
+    }
+
+    // MARK: Connecting
+
+    private mutating func start(_ moment: SupervisorMoment) -> [SupervisorAction] {
+        lastSeen = moment.uptime
+        guard plan.isEnabled else {
+            state = .disabled
+            return []
+        }
+        planNextPoll(moment)
+        return connect()
+    }
+
+    private mutating func connect() -> [SupervisorAction] {
+        state = .connecting
+        return [.open]
+    }
+
+    private mutating func opened(_ moment: SupervisorMoment) -> [SupervisorAction] {
+        guard case .connecting = state else { return [.close] }
+        lastSeen = moment.uptime
+        var actions: [SupervisorAction] = []
+        if let awaySince { actions.append(.logBack(after: moment.uptime - awaySince)) }
+        awaySince = nil
+        if !isRealtimeEnabled { actions.append(.logResumed) }
+        isRealtimeEnabled = true
+        realtimeDisabledAt = nil
+        pollRetryAt = nil
+        state = .catchingUp(
+            SupervisorState.Session(
+                openedAt: moment.uptime, operation: plan.canPoll ? .poll : nil,
+                refreshAt: moment.uptime + plan.timers.identityRefresh, lastActivity: moment.uptime))
+        if plan.isCapturing { actions.append(.startCapture) }
+        if plan.canPoll { actions.append(.poll) } else { becomeOnline() }
+        return actions
+    }
+
+    /// A connection could not be made, or was lost.
+    private mutating func failed(
+        _ fault: DeviceFault, _ moment: SupervisorMoment, _ random: inout some RandomNumberGenerator
+    ) -> [SupervisorAction] {
+        guard fault.kind != .cancelled else { return [] }
+        lastFault = fault
+        failuresInARow += 1
+        var actions: [SupervisorAction] = []
+        let isFirst = awaySince == nil
+        if isFirst { awaySince = moment.uptime }
+        switch fault.kind {
+        case .authentication:
+            if isFirst { actions.append(.logBlocked(fault)) }
+            state = .blocked(until: moment.uptime + plan.timers.blockedRetry)
+        case .permanent:
+            state = .faulted(fault)
+            return [.logFaulted(fault)]
+        case .transient, .protocolViolation, .cancelled:
+            if isFirst { actions.append(.logAway(fault)) }
+            actions += wait(moment, &random)
+        }
+        if failuresInARow >= plan.timers.alertAfter, !isAlerted {
+            isAlerted = true
+            actions.append(.alert(failures: failuresInARow, fault))
+        }
+        return actions
+    }
+
+    /// Where a device waits that could not be reached.
+    private mutating func wait(
+        _ moment: SupervisorMoment, _ random: inout some RandomNumberGenerator
+    ) -> [SupervisorAction] {
+        guard plan.isCapturing else {
+            retryPollLater(moment)
+            state = .idle
+            return []
+        }
+        if moment.uptime - lastSeen >= plan.timers.suspendAfter {
+            state = .suspended
+            guard isRealtimeEnabled else { return [] }
+            isRealtimeEnabled = false
+            realtimeDisabledAt = moment.now
+            return [.logSuspended]
+        }
+        state = .backingOff(until: moment.uptime + backoff.next(using: &random))
+        return []
+    }
+
+    private mutating func linkLost(
+        _ fault: DeviceFault, _ moment: SupervisorMoment, _ random: inout some RandomNumberGenerator
+    ) -> [SupervisorAction] {
+        guard state.session != nil else { return [] }
+        noteStability(moment)
+        lastSeen = moment.uptime
+        return [.close] + failed(fault, moment, &random)
+    }
+
+    // MARK: Polls and other operations
+
+    private mutating func pollFinished(_ moment: SupervisorMoment) -> [SupervisorAction] {
+        guard var session = state.session else { return [] }
+        failuresInARow = 0
+        isAlerted = false
+        lastFault = nil
+        pollFailures = 0
+        pollRetryAt = nil
+        lastSeen = moment.uptime
+        session.operation = nil
+        session.lastActivity = moment.uptime
+        state = .online(session)
+        return next(moment)
+    }
+
+    private mutating func pollFailed(
+        _ fault: DeviceFault, _ moment: SupervisorMoment, _ random: inout some RandomNumberGenerator
+    ) -> [SupervisorAction] {
+        guard var session = state.session else { return [] }
+        guard Self.spares(fault) else { return linkLost(fault, moment, &random) }
+        // The link holds and captures go on; only the log cannot be read.
+        lastFault = fault
+        failuresInARow += 1
+        session.operation = nil
+        state = .online(session)
+        retryPollLater(moment)
+        var actions: [SupervisorAction] = pollFailures == 1 ? [.logPollFailed(fault)] : []
+        if failuresInARow >= plan.timers.alertAfter, !isAlerted {
+            isAlerted = true
+            actions.append(.alert(failures: failuresInARow, fault))
+        }
+        return actions + next(moment)
+    }
+
+    /// Whether a link is still good after this fault: the device answers, but not what was hoped for.
+    private static func spares(_ fault: DeviceFault) -> Bool {
+        switch fault.code {
+        case .malformed, .incomplete, .oversize, .unexpectedReply, .unsupported: true
+        default: false
+        }
+    }
+
+    private mutating func retryPollLater(_ moment: SupervisorMoment) {
+        let retries = plan.timers.pollRetries
+        pollRetryAt = pollFailures < retries.count ? moment.uptime + retries[pollFailures] : nil
+        pollFailures += 1
+    }
+
+    private mutating func operationFinished(_ moment: SupervisorMoment) -> [SupervisorAction] {
+        guard var session = state.session else { return [] }
+        if session.operation == .refresh { session.refreshAt = moment.uptime + plan.timers.identityRefresh }
+        session.operation = nil
+        session.lastActivity = moment.uptime
+        lastSeen = moment.uptime
+        replace(session)
+        return next(moment)
+    }
+
+    private mutating func pollRequested() -> [SupervisorAction] {
+        switch state {
+        case .disabled, .faulted, .stopping, .connecting: return []
+        case .idle, .backingOff, .blocked, .suspended: return connect()
+        case .catchingUp(var session), .online(var session):
+            guard session.operation == nil else {
+                session.wantsPoll = true
+                replace(session)
+                return []
+            }
+            return begin(.poll, session)
+        }
+    }
+
+    /// What a session does after an operation: a poll that is due, or nothing; a session for polls only is closed.
+    private mutating func next(_ moment: SupervisorMoment) -> [SupervisorAction] {
+        guard var session = state.session else { return [] }
+        if session.wantsPoll {
+            session.wantsPoll = false
+            return begin(.poll, session)
+        }
+        guard !plan.isCapturing else { return [] }
+        state = .idle
+        return [.close]
+    }
+
+    private mutating func begin(
+        _ operation: SupervisorState.Operation, _ session: SupervisorState.Session
+    ) -> [SupervisorAction] {
+        var session = session
+        session.operation = operation
+        replace(session)
+        switch operation {
+        case .poll: return [.poll]
+        case .keepAlive: return [.keepAlive]
+        case .refresh: return [.refresh]
+        }
+    }
+
+    // MARK: Time
+
+    private mutating func timePassed(_ moment: SupervisorMoment) -> [SupervisorAction] {
+        let pollIsDue = takeDuePoll(moment)
+        switch state {
+        case .disabled, .faulted, .connecting, .stopping: return []
+        case .backingOff(let until), .blocked(let until):
+            return moment.uptime >= until ? connect() : []
+        case .idle, .suspended: return pollIsDue ? connect() : []
+        case .catchingUp(var session), .online(var session):
+            noteStability(moment)
+            session = state.session ?? session
+            if pollIsDue, plan.canPoll {
+                guard session.operation == nil else {
+                    session.wantsPoll = session.operation != .poll
+                    replace(session)
+                    return []
+                }
+                return begin(.poll, session)
+            }
+            guard session.operation == nil else { return [] }
+            if moment.uptime >= session.refreshAt { return begin(.refresh, session) }
+            if moment.uptime >= keepAliveDue(session, moment) { return begin(.keepAlive, session) }
+            return []
+        }
+    }
+
+    /// Whether a poll is due by the schedule or as a retry. Missed runs collapse into one.
+    private mutating func takeDuePoll(_ moment: SupervisorMoment) -> Bool {
+        var isDue = false
+        if let due = nextPoll, moment.now >= due {
+            isDue = true
+            planNextPoll(moment)
+        } else if let due = nextPoll, due - moment.now > .seconds(86_400) {
+            // The wall clock may have been put back: what was planned by the old one is planned anew.
+            planNextPoll(moment)
+        }
+        if let retry = pollRetryAt, moment.uptime >= retry {
+            isDue = true
+            pollRetryAt = nil
+        }
+        return isDue
+    }
+
+    private mutating func planNextPoll(_ moment: SupervisorMoment) {
+        nextPoll = plan.canPoll ? plan.schedule.next(after: moment.now, in: plan.zone) : nil
+    }
+
+    private mutating func noteStability(_ moment: SupervisorMoment) {
+        guard var session = state.session, moment.uptime - session.openedAt >= Self.stableAfter else { return }
+        session.isStable = true
+        backoff.reset()
+        replace(session)
+    }
+
+    private mutating func replace(_ session: SupervisorState.Session) {
+        switch state {
+        case .catchingUp: state = .catchingUp(session)
+        case .online: state = .online(session)
+        default: break
+        }
+    }
+
+    private mutating func becomeOnline() {
+        guard let session = state.session else { return }
+        failuresInARow = 0
+        isAlerted = false
+        lastFault = nil
+        state = .online(session)
+    }
+}

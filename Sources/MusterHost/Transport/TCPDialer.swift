@@ -1,0 +1,93 @@
+public import DeviceKit
+internal import NIOCore
+public import NIOPosix
+internal import Synchronization
+
+/// Opens TCP links for drivers: the only place where the host makes a socket to a device.
+public struct TCPDialer: Dialer {
+    private let group: MultiThreadedEventLoopGroup
+
+    public init(group: MultiThreadedEventLoopGroup = .singleton) { self.group = group }
+
+    public func connect(to endpoint: Endpoint, timeout: Duration) async throws(DeviceFault) -> any Transport {
+        guard endpoint.kind == .tcp else {
+            throw DeviceFault(.unsupported, "\(endpoint): this version of the host opens TCP links only")
+        }
+        let attempt = ConnectAttempt()
+        let outcome = await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                attempt.begin(continuation) { dial(endpoint, timeout: timeout) }
+            }
+        } onCancel: {
+            attempt.cancel()
+        }
+        switch outcome {
+        case .success(let transport): return transport
+        case .failure(let error): throw DialFaults.fault(error, endpoint: endpoint, timeout: timeout)
+        }
+    }
+
+    private func dial(_ endpoint: Endpoint, timeout: Duration) -> EventLoopFuture<TCPTransport> {
+        ClientBootstrap(group: group)
+            .connectTimeout(.milliseconds(max(timeout.wholeMilliseconds, 1)))
+            .channelOption(.tcpOption(.tcp_nodelay), value: 1)
+            .channelOption(.socketOption(.so_keepalive), value: 1)
+            .channelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(InboxHandler(Inbox(channel: channel)))
+                }
+            }
+            .connect(host: endpoint.host, port: Int(endpoint.port))
+            .flatMapThrowing { channel in
+                let handler = try channel.pipeline.syncOperations.handler(type: InboxHandler.self)
+                return TCPTransport(channel: channel, inbox: handler.inbox, endpoint: endpoint)
+            }
+    }
+}
+
+/// One attempt to connect that its task can give up. A link that comes too late is closed.
+private final class ConnectAttempt: Sendable {
+    typealias Outcome = Result<TCPTransport, any Error>
+
+    private enum State {
+        case idle
+        case waiting(CheckedContinuation<Outcome, Never>)
+        case over
+    }
+
+    private let state = Mutex(State.idle)
+
+    func begin(
+        _ continuation: CheckedContinuation<Outcome, Never>, _ dial: () -> EventLoopFuture<TCPTransport>
+    ) {
+        let mayDial = state.withLock { state in
+            guard case .idle = state else { return false }
+            state = .waiting(continuation)
+            return true
+        }
+        guard mayDial else { return continuation.resume(returning: .failure(CancellationError())) }
+        dial().whenComplete { outcome in
+            if !self.finish(outcome), case .success(let late) = outcome { late.closeNow() }
+        }
+    }
+
+    func cancel() {
+        let wasIdle = state.withLock { state in
+            guard case .idle = state else { return false }
+            state = .over
+            return true
+        }
+        if !wasIdle { _ = finish(.failure(CancellationError())) }
+    }
+
+    /// Whether somebody was still waiting.
+    private func finish(_ outcome: Outcome) -> Bool {
+        let waiting = state.withLock { state -> CheckedContinuation<Outcome, Never>? in
+            guard case .waiting(let continuation) = state else { return nil }
+            state = .over
+            return continuation
+        }
+        waiting?.resume(returning: outcome)
+        return waiting != nil
+    }
+}
