@@ -176,6 +176,11 @@ extension TreeBuilder {
     }
 
     private mutating func count(at mark: SourceMark, path: String) throws(Diagnostic) {
+        guard diagnostics.count < limits.diagnosticCount else {
+            throw Diagnostic(
+                code: "too-many", at: mark, path: path,
+                "more than \(limits.diagnosticCount) problems; reading ends here")
+        }
         nodeCount += 1
         guard nodeCount <= limits.nodeCount else {
             throw Diagnostic(

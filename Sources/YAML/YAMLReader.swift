@@ -15,6 +15,8 @@ public enum YAMLReader {
         public var nodeCount = 500_000
         /// Nodes that aliases may add.
         public var aliasedNodeCount = 50_000
+        /// Problems that are reported; then reading ends.
+        public var diagnosticCount = 1_000
 
         public init() {}
     }

@@ -101,6 +101,16 @@ struct YAMLProblemTests {
         #expect(problems("[&a 1, *a, *a, *a, *a]", limits: limits) == ["1:20 too-large"])
     }
 
+    @Test("ends after many problems")
+    func manyProblems() {
+        var limits = YAMLReader.Limits()
+        limits.diagnosticCount = 2
+        #expect(
+            problems("a: 1\na: 2\na: 3\na: 4\n", limits: limits) == [
+                "2:1 duplicate-key", "3:1 duplicate-key", "4:1 too-many",
+            ])
+    }
+
     @Test("shows no control characters of a file on the terminal")
     func controlCharacters() {
         let reading = readYAML("a: \u{1B}[31m\n")

@@ -77,11 +77,13 @@ public struct SettingsSchema: Sendable {
         _ members: [ConfigurationNode.Member], of node: ConfigurationNode, otherKeys: [String]
     ) -> [Diagnostic] {
         let known = Set(keys + otherKeys)
-        return members.filter { !known.contains($0.key) }.map { member in
-            let given = Set(members.map(\.key))
-            let candidates = (keys + otherKeys).filter { !given.contains($0) }
-            let all = known.isEmpty ? "no keys are known here" : "known keys: \(known.sorted().joined(separator: ", "))"
-            return Diagnostic(
+        let unknown = members.filter { !known.contains($0.key) }
+        guard !unknown.isEmpty else { return [] }
+        let given = Set(members.map(\.key))
+        let candidates = (keys + otherKeys).filter { !given.contains($0) }
+        let all = known.isEmpty ? "no keys are known here" : "known keys: \(known.sorted().joined(separator: ", "))"
+        return unknown.map { member in
+            Diagnostic(
                 code: "unknown-key", at: member.keyMark, path: member.node.path, "is not a known key",
                 hint: NearestName.hint(for: member.key, among: candidates) ?? all)
         }

@@ -5,6 +5,9 @@ public struct DiagnosticReport: Sendable, Hashable {
     /// By file (the main one first), line and column.
     public let diagnostics: [Diagnostic]
 
+    /// No more problems than these are kept of one configuration.
+    static let maximumCount = 1_000
+
     /// - Parameter files: in the order in which they were read.
     init(_ diagnostics: [Diagnostic], files: [String]) {
         let masked = Self.maskingSecrets(diagnostics)
@@ -13,7 +16,8 @@ public struct DiagnosticReport: Sendable, Hashable {
             let mark = item.element.mark
             return (ranks[mark.file] ?? files.count, mark.line, mark.column, item.offset)
         }
-        self.diagnostics = masked.enumerated().sorted { key($0) < key($1) }.map(\.element)
+        let sorted = masked.enumerated().sorted { key($0) < key($1) }.map(\.element)
+        self.diagnostics = Self.limited(sorted)
     }
 
     public var errorCount: Int { diagnostics.count { $0.severity == .error } }
@@ -37,6 +41,15 @@ public struct DiagnosticReport: Sendable, Hashable {
     public var json: String {
         let lines = diagnostics.map { "  " + $0.json.text }
         return lines.isEmpty ? "[]" : "[\n\(lines.joined(separator: ",\n"))\n]"
+    }
+
+    private static func limited(_ diagnostics: [Diagnostic]) -> [Diagnostic] {
+        guard diagnostics.count > maximumCount, let last = diagnostics.last else { return diagnostics }
+        // What is left out may contain the only error.
+        let note = Diagnostic(
+            code: "too-many", at: SourceMark(file: last.mark.file), path: "",
+            "\(diagnostics.count - maximumCount) more problems are not shown")
+        return diagnostics.prefix(maximumCount) + [note]
     }
 
     /// A line with a secret in clear may also be shown for another mistake in it.

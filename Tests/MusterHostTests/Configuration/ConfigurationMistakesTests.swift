@@ -185,6 +185,13 @@ struct ConfigurationMistakesTests {
         #expect(report.text.contains("password: ********"))
     }
 
+    @Test("a thousand problems are shown, and how many more there are")
+    func manyProblems() {
+        let report = load("timezone: UTC\n" + (0..<1_500).map { "k\($0): 1\n" }.joined()).report
+        #expect(report.diagnostics.count == 1_001)
+        #expect(report.diagnostics.last?.summary == "office.yaml: error: 500 more problems are not shown")
+    }
+
     @Test("editors get every problem as JSON")
     func json() {
         #expect(
