@@ -17,16 +17,16 @@ struct ConfigurationAssembler {
     let sinkTypes: SinkRegistry
     var report: [Diagnostic] = []
     private(set) var includes: [Include] = []
-    private(set) var sinks: [HostConfiguration.Sink] = []
+    var sinks: [HostConfiguration.Sink] = []
     /// Names under `sinks:`, faulty ones too: a device may refer to them without a second message.
-    private(set) var sinkMarks: [(name: String, mark: SourceMark)] = []
-    private(set) var devices: [DeviceDraft] = []
+    var sinkMarks: [(name: String, mark: SourceMark)] = []
+    var devices: [DeviceDraft] = []
     /// Where each name under `devices:` was first used, by faulty entries too.
-    private var deviceMarks: [String: SourceMark] = [:]
-    private(set) var zone: DeviceTimeZone?
+    var deviceMarks: [String: SourceMark] = [:]
+    var zone: DeviceTimeZone?
     private var isZoneMissing = false
-    private(set) var defaults = DeviceDefaults()
-    private var rootMark = SourceMark(file: "")
+    var defaults = DeviceDefaults()
+    private(set) var rootMark = SourceMark(file: "")
 
     init(drivers: DriverRegistry, sinks: SinkRegistry) {
         self.drivers = drivers
@@ -39,13 +39,13 @@ struct ConfigurationAssembler {
         rootMark = root.mark
         guard let members = members(of: root) else { return nil }
         let values = Keys.schema.decode(members, of: root, otherKeys: Keys.sections, reportingTo: &report)
+        includes = includes(members)
         let http = readHTTP(members)
         readSinks(section(Keys.sinks, in: members))
         do throws(ConfigurationError) {
             if let values {
                 zone = try values.value(Keys.timezone)
                 isZoneMissing = zone == nil
-                includes = includes(values, root)
             }
             if let defaults = section(Keys.defaults, in: members) { readDefaults(defaults) }
             readDevices(section(Keys.devices, in: members))
@@ -102,8 +102,20 @@ struct ConfigurationAssembler {
     }
 }
 
-// Sections of the main file.
+// What sections share.
 extension ConfigurationAssembler {
+    /// Patterns of `include:`, even when another key of the file is wrong.
+    private func includes(_ members: [ConfigurationNode.Member]) -> [Include] {
+        let setting = ConfigurationKeys.Root.include
+        guard let node = section(setting.key, in: members)?.node, let paths = try? setting.type.read(node) else {
+            return []
+        }
+        if case .sequence(let nodes) = node.value {
+            return zip(paths, nodes).map { Include(path: $0, node: $1) }
+        }
+        return paths.map { Include(path: $0, node: node) }
+    }
+
     func section(_ key: String, in members: [ConfigurationNode.Member]) -> ConfigurationNode.Member? {
         members.first { $0.key == key }
     }
@@ -117,93 +129,6 @@ extension ConfigurationAssembler {
         }
     }
 
-    private func includes(_ values: SettingsValues, _ root: ConfigurationNode) -> [Include] {
-        guard let node = values.node(ConfigurationKeys.Root.include.key),
-            let paths = try? values.value(ConfigurationKeys.Root.include)
-        else { return [] }
-        if case .sequence(let nodes) = node.value {
-            return zip(paths, nodes).map { Include(path: $0, node: $1) }
-        }
-        return paths.map { Include(path: $0, node: node) }
-    }
-
-    private mutating func readHTTP(_ members: [ConfigurationNode.Member]) -> HostConfiguration.HTTP? {
-        typealias Keys = ConfigurationKeys.HTTP
-        let member = section(ConfigurationKeys.Root.http, in: members)
-        let node = member?.node ?? ConfigurationNode(.null, at: rootMark, path: ConfigurationKeys.Root.http)
-        guard let values = Keys.schema.decode(node, owner: member?.keyMark, reportingTo: &report),
-            let listen = try? values.value(Keys.listen)
-        else { return nil }
-        return HostConfiguration.HTTP(listen: listen)
-    }
-
-    private mutating func readDefaults(_ member: ConfigurationNode.Member) {
-        typealias Keys = ConfigurationKeys.Defaults
-        guard let members = members(of: member.node) else { return }
-        _ = Keys.schema.decode(members, of: member.node, otherKeys: Keys.sections, reportingTo: &report)
-        defaults.sinks = sinkReferences(members, Keys.sinks, fallback: [])
-        if let schedule = section(Keys.schedule, in: members) {
-            defaults.schedule = ConfigurationKeys.Schedule.schema.decode(
-                schedule.node, owner: schedule.keyMark, reportingTo: &report)
-        }
-        if let lifecycle = section(Keys.lifecycle, in: members) {
-            defaults.lifecycle = ConfigurationKeys.Lifecycle.schema.decode(
-                lifecycle.node, owner: lifecycle.keyMark, reportingTo: &report)
-            // A conflict in the defaults is told where it stands, not for each device.
-            if let values = defaults.lifecycle, timers(values) == nil { defaults.lifecycle = nil }
-        }
-    }
-
-    private mutating func readSinks(_ section: ConfigurationNode.Member?) {
-        guard let section, let members = members(of: section.node) else { return }
-        for member in members {
-            sinkMarks.append((member.key, member.keyMark))
-            guard isName(member, "sink"), let own = self.members(of: member.node) else { continue }
-            if let sink = readSink(member, own) { sinks.append(sink) }
-        }
-    }
-
-    private mutating func readSink(
-        _ member: ConfigurationNode.Member, _ own: [ConfigurationNode.Member]
-    ) -> HostConfiguration.Sink? {
-        let type = ConfigurationKeys.Sink.type
-        let section = ConfigurationNode(member.node.value, at: member.keyMark, path: member.node.path)
-        let typeMembers = own.filter { $0.key == type.key }
-        guard
-            let values = SettingsSchema(type).decode(typeMembers, of: section, reportingTo: &report),
-            let name = try? values.value(type)
-        else { return nil }
-        guard let registration = sinkTypes[name] else {
-            reportUnknown(name, "sink type", at: values.node(type.key) ?? section, known: sinkTypes.names)
-            return nil
-        }
-        let settings = registration.schema.decode(
-            own.filter { $0.key != type.key }, of: section, otherKeys: [type.key], reportingTo: &report)
-        guard let settings, accept({ () throws(ConfigurationError) in try registration.check(settings) }) else {
-            return nil
-        }
-        return HostConfiguration.Sink(name: member.key, registration: registration, settings: settings)
-    }
-
-    private mutating func readDevices(_ section: ConfigurationNode.Member?) {
-        guard let section, let members = members(of: section.node) else { return }
-        for member in members {
-            if let known = deviceMarks[member.key] {
-                report.append(
-                    Diagnostic(
-                        code: "duplicate-key", at: member.keyMark, path: member.node.path,
-                        "the device is configured twice, first at \(known)", hint: "delete one of the two"))
-                continue
-            }
-            deviceMarks[member.key] = member.keyMark
-            guard isName(member, "device"), let draft = readDevice(member) else { continue }
-            devices.append(draft)
-        }
-    }
-}
-
-// What sections share.
-extension ConfigurationAssembler {
     /// Names of devices and sinks end up in file names and URLs.
     mutating func isName(_ member: ConfigurationNode.Member, _ what: String) -> Bool {
         guard DeviceID(member.key) == nil else { return true }

@@ -32,6 +32,15 @@ struct ConfigurationIncludeTests {
                 ])
     }
 
+    @Test("included files are checked even when the main file's own keys are wrong")
+    func mainFileWrong() {
+        #expect(
+            summaries("data: [1]\ninclude: d/1.yaml", files: ["d/1.yaml": "devices: {b: {driver: simulatr}}"]) == [
+                "office.yaml:1:7: error: data: expected a text, found a list",
+                "d/1.yaml:1:23: error: devices.b.driver: there is no driver 'simulatr'",
+            ])
+    }
+
     @Test("a file that two patterns match is read once")
     func overlapping() {
         let loading = load(
