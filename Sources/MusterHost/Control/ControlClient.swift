@@ -1,0 +1,84 @@
+public import DeviceKit
+public import Journal
+internal import NIOCore
+internal import NIOPosix
+
+/// Asks the host that runs on a data directory.
+public struct ControlClient: Sendable {
+    private let directory: DataDirectory
+
+    public init(_ directory: DataDirectory) { self.directory = directory }
+
+    public enum Failure: Error, Sendable, Hashable {
+        /// No host answers on this data directory.
+        case noHost
+        /// The host refuses, with its reason.
+        case refused(String)
+    }
+
+    /// Whether a host answers.
+    public func isHostRunning() async -> Bool {
+        (try? await ask(ControlRequest(verb: .ping, devices: []))) != nil
+    }
+
+    /// Lets the host poll devices now.
+    /// - Parameter devices: empty means all that are enabled.
+    public func sync(_ devices: [DeviceID]) async throws(Failure) -> [SyncResult] {
+        let answer = try await ask(ControlRequest(verb: .sync, devices: devices.map(\.name)))
+        if let error = answer.error { throw .refused(error) }
+        return answer.results.compactMap { SyncResult($0) }
+    }
+
+    private func ask(_ request: ControlRequest) async throws(Failure) -> ControlAnswer {
+        let line: [UInt8]
+        do {
+            let address = try ControlAddress(directory)
+            let link = try await ClientBootstrap(group: .singletonMultiThreadedEventLoopGroup)
+                .connect(unixDomainSocketPath: address.path) { channel in
+                    channel.eventLoop.makeCompletedFuture {
+                        try NIOAsyncChannel<ByteBuffer, ByteBuffer>(wrappingChannelSynchronously: channel)
+                    }
+                }
+            line = try await link.executeThenClose { inbound, outbound in
+                try await outbound.write(ByteBuffer(bytes: ControlCoding.line(request)))
+                return try await Self.line(from: inbound)
+            }
+        } catch {
+            throw .noHost
+        }
+        guard let answer = ControlCoding.decode(line, as: ControlAnswer.self) else { throw .noHost }
+        return answer
+    }
+
+    private static func line(from inbound: NIOAsyncChannelInboundStream<ByteBuffer>) async throws -> [UInt8] {
+        var lines = LineBuffer(limit: ControlAnswer.maximumByteCount)
+        for try await bytes in inbound {
+            guard lines.append(bytes.readableBytesView) else { break }
+            if let line = lines.next() { return line }
+        }
+        return []
+    }
+}
+
+extension SyncResult {
+    /// `nil` for an answer that names no device.
+    init?(_ item: ControlAnswer.Item) {
+        guard let device = DeviceID(item.device) else { return nil }
+        self.device = device
+        name = item.name
+        synced = item.synced
+        today = item.today
+        duplicates = item.duplicates
+        rejected = item.rejected
+        skipped = item.skipped
+        if let message = item.faultMessage {
+            fault = DeviceFault(item.faultCode.flatMap { DeviceFault.Code(rawValue: $0) } ?? .unreachable, message)
+        }
+    }
+
+    var controlItem: ControlAnswer.Item {
+        ControlAnswer.Item(
+            device: device.name, name: name, synced: synced, today: today, duplicates: duplicates,
+            rejected: rejected, skipped: skipped, faultCode: fault?.code.rawValue, faultMessage: fault?.message)
+    }
+}
