@@ -1,7 +1,7 @@
 internal import Synchronization
 
 /// Tells waiting tasks that something was committed.
-final class ChangeSignal: Sendable {
+package final class ChangeSignal: Sendable {
     private struct State {
         var generation: UInt64 = 0
         var nextWaiter: UInt64 = 0
@@ -10,9 +10,11 @@ final class ChangeSignal: Sendable {
 
     private let state = Mutex(State())
 
-    var generation: UInt64 { state.withLock { $0.generation } }
+    package init() {}
 
-    func send() {
+    package var generation: UInt64 { state.withLock { $0.generation } }
+
+    package func send() {
         let waiters = state.withLock { state in
             state.generation &+= 1
             defer { state.waiters.removeAll() }
@@ -22,7 +24,7 @@ final class ChangeSignal: Sendable {
     }
 
     /// Returns at once when the generation has moved on from `generation`.
-    func wait(since generation: UInt64) async throws(CancellationError) {
+    package func wait(since generation: UInt64) async throws(CancellationError) {
         let id = state.withLock { state in
             state.nextWaiter &+= 1
             return state.nextWaiter

@@ -7,7 +7,7 @@ enum JournalDatabase {
         do {
             var configuration = Configuration()
             configuration.label = "journal"
-            configuration.busyMode = .timeout(5)
+            configuration.busyMode = .timeout(30)
             configuration.maximumReaderCount = 4
             let pool = try DatabasePool(path: path, configuration: configuration)
             try pool.writeWithoutTransaction { database in

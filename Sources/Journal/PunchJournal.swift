@@ -91,7 +91,7 @@ public final class PunchJournal: Sendable {
     }
 
     /// Limits the database's size in pages, so that a test can fill it.
-    func limitPageCount(_ count: Int) throws {
+    package func limitPageCount(_ count: Int) throws {
         try pool.writeWithoutTransaction { try $0.execute(sql: "PRAGMA max_page_count = \(count)") }
     }
 
