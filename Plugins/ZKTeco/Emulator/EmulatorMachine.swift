@@ -1,0 +1,224 @@
+internal import DeviceKit
+internal import ZKTecoWire
+
+/// The two clocks of the machine that the emulator runs on.
+struct EmulatorMoment: Sendable, Hashable {
+    var wall: Instant
+    var uptime: Duration
+}
+
+/// What can happen to a terminal.
+enum EmulatorInput: Sendable, Hashable {
+    case connected(Int)
+    case disconnected(Int)
+    case received(Int, Packet)
+    /// Events may go on whose client did not acknowledge.
+    case timePassed
+    case punch(code: String?)
+    case burst(Int)
+    case drop
+    case mute(Bool)
+}
+
+/// What it does, in this order. Truth is kept before anything is sent.
+enum EmulatorEffect: Sendable, Hashable {
+    case keep([EmulatedRecord])
+    case forgetLog
+    case send(Int, Packet, FrameFlow)
+    case close(Int)
+    case observe(EmulatorObservation)
+}
+
+/// One terminal: what it holds, and what it answers. Pure; ``EmulatorServer`` gives it a port.
+struct EmulatorMachine: Sendable {
+    let options: EmulatorOptions
+    var people: [EmulatedPerson]
+    var log: RecordLog
+    var settings: [String: String]
+    /// Seconds that the terminal's clock is ahead of the zone's time.
+    var clockOffset: Int64
+    var connections: [Int: EmulatorConnection] = [:]
+    private var isMuted = false
+    private var nextSession: UInt16
+    private var nextPerson = 0
+    private let capacity: Int
+
+    let layout: RecordLayout
+    let userLayout: UserLayout
+
+    /// What is said of a set at once; a larger one is read in chunks.
+    static let inlineByteCount = 1_024
+
+    /// Makes a terminal with its people and its past, or with the log of a truth file.
+    /// - Returns: also the records that it begins with.
+    static func make(
+        _ options: EmulatorOptions, restoring restored: [EmulatedRecord]?, at moment: EmulatorMoment
+    ) throws(EmulatorError) -> (machine: EmulatorMachine, records: [EmulatedRecord]) {
+        guard EmulatorOptions.eventByteCounts.contains(options.resolvedEventByteCount) else {
+            throw EmulatorError("an event has 10, 12, 14, 32, 36, 37 or 52 bytes")
+        }
+        guard (0...EmulatedPerson.maximumCount).contains(options.people), options.records >= 0 else {
+            throw EmulatorError("people are 0 to \(EmulatedPerson.maximumCount), records are 0 or more")
+        }
+        let people = EmulatedPerson.crew(count: options.people, seed: options.seed)
+        let clock = options.timezone.localTime(at: moment.wall).advanced(bySeconds: options.clockOffset)
+        let past = WorkHistory(
+            recordCount: options.records, people: people, seed: options.seed, end: clock.advanced(bySeconds: -1))
+        let records = restored ?? past.records()
+        var machine = EmulatorMachine(options, people: people, startCount: records.count)
+        for record in records { machine.log.append(machine.bytes(of: record)) }
+        return (machine, records)
+    }
+
+    private init(_ options: EmulatorOptions, people: [EmulatedPerson], startCount: Int) {
+        self.options = options
+        self.people = people
+        layout =
+            switch options.recordForm {
+            case .bytes8: .bytes8
+            case .bytes8B: .bytes8B
+            case .bytes16: .bytes16
+            case .bytes40: .bytes40
+            }
+        userLayout = options.resolvedUserForm == .bytes28 ? .bytes28 : .bytes72
+        log = RecordLog(recordByteCount: layout.byteCount)
+        clockOffset = options.clockOffset
+        capacity = options.capacity ?? startCount + 100_000
+        nextSession = UInt16(truncatingIfNeeded: options.seed &* 7_919) | 1
+        settings = [
+            "~SerialNumber": options.serialNumber, "~DeviceName": options.deviceName, "~Platform": options.platform,
+            "MAC": options.mac, "~ZKFPVersion": "10", "ZKFaceVersion": "7", "~OS": "1", "WorkCode": "0",
+            "~PIN2Width": "9", "~IsABCPinEnable": "0", "~ExtendFmt": "0", "~UserExtFmt": "0", "FaceFunOn": "1",
+            "CompatOldFirmware": "0", "IPAddress": options.host, "NetMask": "255.255.255.0",
+            "GATEIPAddress": "0.0.0.0", "DeviceID": "1",
+        ]
+    }
+
+    /// The uptime at which ``EmulatorInput/timePassed`` has something to do.
+    var nextDeadline: Duration? { connections.values.compactMap(\.events.deadline).min() }
+
+    var recordCount: Int { log.count }
+    var recordCapacity: Int { capacity }
+
+    mutating func handle(_ input: EmulatorInput, at moment: EmulatorMoment) -> [EmulatorEffect] {
+        switch input {
+        case .connected(let id):
+            connections[id] = EmulatorConnection()
+            return [.observe(.connected(id))]
+        case .disconnected(let id):
+            connections[id] = nil
+            return [.observe(.disconnected(id))]
+        case .received(let id, let packet): return isMuted ? [] : answer(packet, on: id, at: moment)
+        case .timePassed: return isMuted ? [] : advanceEvents(at: moment)
+        case .punch(let code): return punch(code, at: moment)
+        case .burst(let count): return burst(count, at: moment)
+        case .drop: return connections.keys.sorted().map { .close($0) }
+        case .mute(let isOn):
+            isMuted = isOn
+            return []
+        }
+    }
+
+    /// What the terminal's clock shows.
+    func clock(at moment: EmulatorMoment) -> LocalDateTime {
+        options.timezone.localTime(at: moment.wall).advanced(bySeconds: clockOffset)
+    }
+
+    mutating func makeSession() -> UInt16 {
+        defer { nextSession = nextSession == .max ? 1 : nextSession + 1 }
+        return nextSession
+    }
+
+    func bytes(of record: EmulatedRecord) -> [UInt8] {
+        layout.encode(
+            AttendanceRecord(
+                uid: record.uid, code: record.code, time: record.localTime, verification: record.verification,
+                state: record.state, workCode: record.workCode))
+    }
+
+    // MARK: New punches
+
+    private mutating func punch(_ code: String?, at moment: EmulatorMoment) -> [EmulatorEffect] {
+        guard let record = record(code, at: moment) else { return [] }
+        var effects = keep([record])
+        guard !isMuted else { return effects }
+        for id in subscribers {
+            let announced = payload(of: record)
+            let payloads = connections[id]?.events.push(announced, now: moment.uptime) ?? []
+            effects += send(payloads, to: id, .alone)
+        }
+        return effects
+    }
+
+    private mutating func burst(_ count: Int, at moment: EmulatorMoment) -> [EmulatorEffect] {
+        let records = (0..<count).compactMap { _ in record(nil, at: moment) }
+        var effects = keep(records)
+        guard !isMuted else { return effects }
+        for id in subscribers {
+            let announced = records.map(payload)
+            let payloads = connections[id]?.events.burst(announced, now: moment.uptime) ?? []
+            effects += send(payloads, to: id, .joined)
+        }
+        return effects
+    }
+
+    /// A punch of somebody, or of the next one in turn: nobody then has two in one second while others have none.
+    /// `nil` when the log is full or nobody is enrolled.
+    private mutating func record(_ code: String?, at moment: EmulatorMoment) -> EmulatedRecord? {
+        guard log.count < capacity, !people.isEmpty else { return nil }
+        let person: EmulatedPerson
+        if let code {
+            guard let known = people.first(where: { $0.code == code }) else { return nil }
+            person = known
+        } else {
+            person = people[nextPerson % people.count]
+            nextPerson = (nextPerson + 1) % people.count
+        }
+        let time = clock(at: moment)
+        let record = EmulatedRecord(
+            uid: person.uid, code: person.code, localTime: time,
+            verification: WorkHistory.habit(of: person.uid), state: time.hour < 12 ? 0 : 1)
+        log.append(bytes(of: record))
+        return record
+    }
+
+    private func keep(_ records: [EmulatedRecord]) -> [EmulatorEffect] {
+        records.isEmpty ? [] : [.keep(records)] + records.map { .observe(.recorded($0)) }
+    }
+
+    private var subscribers: [Int] {
+        connections.filter { $0.value.isAuthenticated && $0.value.events.mask & UInt32(EventFlag.attendance) != 0 }
+            .keys.sorted()
+    }
+
+    private func payload(of record: EmulatedRecord) -> [UInt8] {
+        LiveEvent(
+            code: record.code, time: record.localTime, verification: record.verification, state: record.state
+        ).payload(byteCount: options.resolvedEventByteCount)
+    }
+
+    private mutating func advanceEvents(at moment: EmulatorMoment) -> [EmulatorEffect] {
+        connections.keys.sorted().flatMap { id in
+            send(connections[id]?.events.advance(now: moment.uptime) ?? [], to: id, .alone)
+        }
+    }
+
+    /// Event frames: the flag stands in the session field, the reply number is 0.
+    func send(_ payloads: [[UInt8]], to id: Int, _ flow: FrameFlow) -> [EmulatorEffect] {
+        payloads.flatMap { payload -> [EmulatorEffect] in
+            let packet = Packet(
+                code: Command.registerEvents, session: EventFlag.attendance, replyNumber: 0, payload: payload)
+            return [.send(id, packet, flow), .observe(.eventSent(connection: id))]
+        }
+    }
+}
+
+/// What the terminal knows of one client.
+struct EmulatorConnection: Sendable {
+    /// 0 before CONNECT.
+    var session: UInt16 = 0
+    var isAuthenticated = false
+    /// A snapshot: punches made since are not in it.
+    var prepared: PreparedSet?
+    var events = EventQueue()
+}
