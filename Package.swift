@@ -16,6 +16,7 @@ let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let serviceLifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let unixSignals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
 let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 
@@ -48,13 +49,13 @@ let package = Package(
         .target(name: "Sinks", dependencies: ["DeviceKit"], swiftSettings: settings),
         .target(
             name: "MusterHost",
-            dependencies: ["DeviceKit", "Journal", "YAML", nioCore, nioPosix, logging, serviceLifecycle],
+            dependencies: ["DeviceKit", "Journal", "YAML", nioCore, nioPosix, logging, serviceLifecycle, unixSignals],
             swiftSettings: settings),
         .executableTarget(
             name: "muster",
             dependencies: [
                 "DeviceKit", "Journal", "MusterHost", "Sinks", "SimulatorDriver", "ZKTecoDriver", "ZKTecoEmulator",
-                argumentParser, logging, serviceLifecycle,
+                argumentParser, logging,
             ],
             swiftSettings: settings),
 

@@ -70,8 +70,10 @@ public struct DeviceSync: Sendable {
     }
 
     /// Several devices side by side; results come in the order of `devices`.
-    public func sync(_ devices: [HostConfiguration.Device]) async -> [SyncResult] {
-        await devices.concurrently(Self.concurrency) { await sync($0) }
+    public func sync(
+        _ devices: [HostConfiguration.Device], progress: (@Sendable (PollProgress) -> Void)? = nil
+    ) async -> [SyncResult] {
+        await devices.concurrently(Self.concurrency) { await sync($0, progress: progress) }
     }
 
     private func poll(

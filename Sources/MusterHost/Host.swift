@@ -1,0 +1,109 @@
+internal import DeviceKit
+internal import Journal
+public import Logging
+internal import ServiceLifecycle
+internal import UnixSignals
+
+/// The host: start here to read the program.
+///
+/// In start order: the journal (which takes the data directory's lock), the sinks, the control socket, the devices.
+/// They stop in reverse: devices first, so that nothing more comes in; then the sinks, which deliver what they can
+/// within their limit.
+public struct Host: Sendable {
+    public let configuration: HostConfiguration
+    public let log: Logger
+    private let overrun: @Sendable () -> Void
+
+    /// What the whole shutdown may take. What is not delivered by then is delivered after the next start.
+    public static let drainLimit = Duration.seconds(10)
+
+    /// - Parameter overrun: the shutdown takes longer than ``drainLimit``; the process should end at once, which loses
+    ///   nothing, because everything that was acknowledged is in the journal.
+    public init(_ configuration: HostConfiguration, log: Logger, overrun: @escaping @Sendable () -> Void) {
+        self.configuration = configuration
+        self.log = log
+        self.overrun = overrun
+    }
+
+    /// Runs until SIGTERM, SIGINT, or for `limit`.
+    /// - Throws: ``JournalError`` when the data directory belongs to another host, or when the journal can no longer be
+    ///   trusted; ``SinkFault`` for a sink whose settings cannot work.
+    public func run(for limit: Duration? = nil) async throws {
+        DescriptorLimit.raise()
+        let failure = FatalFailure()
+        let services = try open(failure)
+        let delivery = try DeliveryService(configuration, services: services)
+        let fleet = Fleet(configuration.devices, services: services)
+        let drain = DrainWatch(limit: Self.drainLimit, log: log, overrun: overrun)
+        let parts: [any Service] = [
+            delivery, ControlService(fleet: fleet, directory: services.journal.directory, log: log),
+            FleetService(fleet: fleet), EndService(failure: failure, limit: limit, time: services.time),
+            // Added last and so the first to hear of a shutdown: its time runs from the beginning.
+            drain,
+        ]
+        logStart()
+        let group = ServiceGroup(
+            configuration: ServiceGroupConfiguration(
+                services: parts.map {
+                    ServiceGroupConfiguration.ServiceConfiguration(
+                        service: $0, successTerminationBehavior: .gracefullyShutdownGroup,
+                        failureTerminationBehavior: .gracefullyShutdownGroup)
+                }, gracefulShutdownSignals: [.sigterm, .sigint], logger: quietLog))
+        defer { drain.standDown() }
+        try await group.run()
+        if let error = failure.error { throw error }
+        log.notice("stopped")
+    }
+
+    /// Polls every enabled device once and delivers to the sinks what they have not got.
+    public func runOnce() async throws -> [SyncResult] {
+        DescriptorLimit.raise()
+        let failure = FatalFailure()
+        let services = try open(failure)
+        let delivery = try DeliveryService(configuration, services: services)
+        let results = await DeviceSync(services).sync(configuration.devices.filter(\.isEnabled))
+        try await delivery.deliverBacklog()
+        if let error = failure.error { throw error }
+        return results
+    }
+
+    /// Polls devices once, in a process of its own. Delivers to no sink: that is the running host's work.
+    /// - Throws: ``JournalError`` when another process owns the data directory.
+    public func sync(
+        _ devices: [HostConfiguration.Device], progress: @escaping @Sendable (PollProgress) -> Void = { _ in }
+    ) async throws -> [SyncResult] {
+        DescriptorLimit.raise()
+        let failure = FatalFailure()
+        let sync = DeviceSync(try open(failure))
+        let results = await sync.sync(devices, progress: devices.count == 1 ? progress : nil)
+        if let error = failure.error { throw error }
+        return results
+    }
+
+    private func open(_ failure: FatalFailure) throws(JournalError) -> HostServices {
+        let journal = try PunchJournal(DataDirectory(path: configuration.dataDirectory))
+        let log = log
+        return HostServices(
+            journal: journal, dialer: TCPDialer(), log: log,
+            onFatal: { error in
+                log.critical("the journal failed: the host stops", metadata: ["error": "\(error)"])
+                failure.set(error)
+            })
+    }
+
+    private func logStart() {
+        log.notice(
+            "started",
+            metadata: [
+                "devices": "\(configuration.devices.count { $0.isEnabled })", "sinks": "\(configuration.sinks.count)",
+                "data": "\(configuration.dataDirectory)",
+            ])
+    }
+
+    /// The lifecycle library's own lines matter to its developers only.
+    private var quietLog: Logger {
+        var quiet = log
+        quiet.logLevel = .error
+        return quiet
+    }
+}
