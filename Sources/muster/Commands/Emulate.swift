@@ -1,0 +1,8 @@
+internal import ArgumentParser
+internal import DeviceKit
+internal import ZKTecoEmulator
+
+struct Emulate: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Plays a terminal on a port, for trials and tests.", subcommands: [EmulateZKTeco.self])
+}

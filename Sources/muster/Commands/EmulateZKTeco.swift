@@ -1,0 +1,123 @@
+public import ArgumentParser
+public import DeviceKit
+internal import Foundation
+internal import Synchronization
+public import ZKTecoEmulator
+
+struct EmulateZKTeco: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "zkteco", abstract: "A ZKTeco terminal on TCP, good enough for pyzk.",
+        discussion: """
+            Lines on standard input control it: punch CODE, burst N, drop, mute on|off, rate 5/s, records, quit; help \
+            lists them. On a terminal, Enter lets somebody punch.
+            """)
+
+    @Option(help: "Address and port to listen on.")
+    var listen = "127.0.0.1:4370"
+    @Option(help: "Records that the log begins with.")
+    var records = 1_000
+    @Option(help: "People who are enrolled.")
+    var people = 20
+    @Option(help: "The comm key; 0 for none.")
+    var password: UInt32 = 0
+    @Option(help: "Decides people and history.")
+    var seed: UInt64 = 1
+    @Option(help: "The serial number.")
+    var serial: String?
+    @Option(name: .customLong("record-form"), help: "Layout of the log's records: 8, 8b, 16 or 40 bytes.")
+    var recordForm = EmulatedRecordForm.bytes40
+    @Option(name: .customLong("event-size"), help: "Payload of a live event: 10, 12, 14, 32, 36, 37 or 52 bytes.")
+    var eventByteCount: Int?
+    @Option(help: "New punches by themselves, for example 5/s.")
+    var rate: Rate?
+    @Option(help: "IANA zone of the terminal's clock.")
+    var timezone = "UTC"
+    @Option(name: .customLong("clock-offset"), help: "Seconds that the terminal's clock is ahead.")
+    var clockOffset: Int64 = 0
+    @Option(help: "Most records that the terminal holds.")
+    var capacity: Int?
+    @Option(help: "A file that gets every record, as a JSON line, before it is sent.")
+    var truth: String?
+    @Option(help: "Pause between the frames of a bulk answer.")
+    var pacing = DurationArgument(.milliseconds(5))
+    @Option(name: .customLong("data-size"), help: "Most bytes of one data frame; older boards use 1008.")
+    var dataByteCount: Int?
+    @Option(name: .customLong("split"), help: "Cut everything that is sent into pieces of so many bytes.")
+    var splitByteCount: Int?
+    @Flag(help: "Send all frames that are ready in one write.")
+    var coalesce = false
+    @Flag(name: .customLong("one-connection"), help: "Shut a second client out.")
+    var allowsOneConnection = false
+
+    func run() async throws {
+        try await reporting {
+            let options = try options()
+            let server: EmulatorServer
+            do throws(EmulatorError) {
+                server = try await EmulatorServer.bind(options)
+            } catch {
+                throw Failure(Exit.unavailable, "\(error)")
+            }
+            StandardOutput.write("listening on \(host):\(server.port)\n")
+            // Reads blockingly and must not hold a thread of the pool.
+            let control = Thread { Self.readControl(server) }
+            control.start()
+            try await server.run()
+        }
+    }
+
+    private var host: String { String(listen[..<(listen.lastIndex(of: ":") ?? listen.endIndex)]) }
+
+    private func options() throws -> EmulatorOptions {
+        guard let colon = listen.lastIndex(of: ":"), let port = UInt16(listen[listen.index(after: colon)...]) else {
+            throw Failure(Exit.usage, "--listen is ADDRESS:PORT, not \(listen)")
+        }
+        guard let zone = DeviceTimeZone(identifier: timezone) else {
+            throw Failure(Exit.usage, "\(timezone) is no time zone: write an IANA name such as Asia/Ho_Chi_Minh")
+        }
+        var options = EmulatorOptions()
+        options.host = host
+        options.port = Int(port)
+        options.records = records
+        options.people = people
+        options.commKey = password
+        options.seed = seed
+        if let serial { options.serialNumber = serial }
+        options.recordForm = recordForm
+        options.eventByteCount = eventByteCount
+        options.rate = rate
+        options.timezone = zone
+        options.clockOffset = clockOffset
+        options.capacity = capacity
+        options.truthPath = truth
+        options.pacing = pacing.duration
+        options.dataByteCount = dataByteCount
+        options.splitByteCount = splitByteCount
+        options.coalesces = coalesce
+        options.allowsOneConnection = allowsOneConnection
+        return options
+    }
+
+    /// The end of the input ends nothing: a terminal that was started without one plays on.
+    private static func readControl(_ server: EmulatorServer) {
+        while let line = readLine() {
+            let answered = DispatchSemaphore(value: 0)
+            Task {
+                let answer = await server.control(line)
+                if !answer.isEmpty { StandardOutput.write(answer + "\n") }
+                answered.signal()
+            }
+            // One line at a time, in order.
+            answered.wait()
+        }
+    }
+}
+
+extension Rate: ExpressibleByArgument {
+    public init?(argument: String) {
+        guard let rate = Rate(argument) else { return nil }
+        self = rate
+    }
+}
+
+extension EmulatedRecordForm: ExpressibleByArgument {}

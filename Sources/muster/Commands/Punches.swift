@@ -1,0 +1,98 @@
+internal import ArgumentParser
+internal import DeviceKit
+internal import Journal
+internal import MusterHost
+
+struct Punches: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Shows punches from the journal, oldest first.",
+        discussion: """
+            Without --since and --follow it shows the newest ones, as many as --limit says. Times: an RFC 3339 instant, \
+            2026-11-24, "2026-11-24 08:00", today, yesterday, -2h.
+            """)
+
+    @OptionGroup var config: ConfigurationOption
+    @OptionGroup var format: FormatOption
+    @Option(help: "Only this device.")
+    var device: String?
+    @Option(help: "Only this person's user id.")
+    var code: String?
+    @Option(help: "From this time on.")
+    var since: TimeArgument?
+    @Option(help: "Before this time.")
+    var until: TimeArgument?
+    @Option(help: "At most so many; 20 unless --since is given.")
+    var limit: Int?
+    @Flag(help: "Go on with new punches as they come, until interrupted.")
+    var follow = false
+
+    /// How often a followed journal is looked at.
+    private static let interval = Duration.milliseconds(200)
+
+    func validate() throws {
+        if let limit, limit < 0 { throw ValidationError("--limit is zero or more") }
+    }
+
+    func run() async throws {
+        try await reporting {
+            let configuration = try config.load()
+            let reader = try config.reader(configuration)
+            let filter = try filter(configuration)
+            var output = PunchWriter(format.format)
+            let last = try await newest(reader, filter, &output)
+            guard follow else { return StandardOutput.write(output.end()) }
+            try await follow(reader, filter, after: last, &output)
+        }
+    }
+
+    private func filter(_ configuration: HostConfiguration) throws -> JournalReader.Filter {
+        let device = try device.map { try configuration.device(named: $0) }
+        let zone = device?.zone ?? configuration.devices.first?.zone ?? .utc
+        let now = SystemTime().now()
+        return JournalReader.Filter(
+            device: device?.id, code: code, since: since?.instant(in: zone, now: now),
+            until: until?.instant(in: zone, now: now))
+    }
+
+    /// Writes what there is and returns the position after it.
+    private func newest(
+        _ reader: JournalReader, _ filter: JournalReader.Filter, _ output: inout PunchWriter
+    ) async throws -> Int64 {
+        let latest = try await reader.latestPosition()
+        var filter = filter
+        let count = limit ?? (since == nil ? (follow ? 0 : 20) : Int.max)
+        guard count > 0 else { return latest }
+        if count < Int.max {
+            // The newest ones, shown in the order in which they came.
+            guard let first = try await reader.punches(filter, order: .newestFirst, limit: count).last else {
+                return latest
+            }
+            filter.afterPosition = first.position - 1
+        }
+        var position: Int64 = filter.afterPosition ?? 0
+        while true {
+            filter.afterPosition = position
+            let page = try await reader.punches(filter, limit: 1_000)
+            guard let end = page.last else { return max(latest, position) }
+            StandardOutput.write(output.page(page.map(\.punch)))
+            position = end.position
+        }
+    }
+
+    private func follow(
+        _ reader: JournalReader, _ filter: JournalReader.Filter, after position: Int64,
+        _ output: inout PunchWriter
+    ) async throws {
+        var filter = filter
+        filter.afterPosition = position
+        while !Task.isCancelled {
+            let page = try await reader.punches(filter, limit: 1_000)
+            if let end = page.last {
+                StandardOutput.write(output.page(page.map(\.punch)))
+                filter.afterPosition = end.position
+            } else {
+                try await Task.sleep(for: Self.interval)
+            }
+        }
+    }
+}

@@ -1,0 +1,12 @@
+internal import ArgumentParser
+internal import MusterHost
+
+struct Schema: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Prints the JSON Schema of the configuration, for editors.",
+        discussion: "Put `# yaml-language-server: $schema=muster.schema.json` on the first line of the file.")
+
+    func run() async throws {
+        StandardOutput.write(ConfigurationSchema.jsonSchema(drivers: BuiltIns.drivers, sinks: BuiltIns.sinks) + "\n")
+    }
+}

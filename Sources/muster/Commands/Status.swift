@@ -1,0 +1,119 @@
+internal import ArgumentParser
+internal import DeviceKit
+internal import Journal
+internal import MusterHost
+
+struct Status: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Shows what each device is doing and how far each sink has been served.")
+
+    @OptionGroup var config: ConfigurationOption
+    @OptionGroup var format: FormatOption
+
+    func run() async throws {
+        try await reporting {
+            let configuration = try config.load()
+            let reader = try config.reader(configuration)
+            let isRunning = await ControlClient(DataDirectory(path: configuration.dataDirectory)).isHostRunning()
+            let devices = try await devices(configuration, reader, isRunning: isRunning)
+            StandardOutput.write(devices.text(format.format))
+            guard format.format == .table else { return }
+            let sinks = try await sinks(configuration, reader)
+            if !configuration.sinks.isEmpty { StandardOutput.write("\n" + sinks.text(.table)) }
+            StandardOutput.write(
+                isRunning ? "\nThe host is running.\n" : "\nNo host is running on this data directory.\n")
+        }
+    }
+
+    private func devices(
+        _ configuration: HostConfiguration, _ reader: JournalReader, isRunning: Bool
+    ) async throws -> Listing {
+        let known = try await reader.statuses()
+        var listing = Listing([
+            ("device", .init(title: "DEVICE")), ("state", .init(title: "STATE")),
+            ("connected", .init(title: "CONNECTED")), ("serial_number", .init(title: "SERIAL")),
+            ("last_poll", .init(title: "LAST POLL")), ("punches", .init(title: "PUNCHES", isNumber: true)),
+            ("duplicates", .init(title: "DUPLICATES", isNumber: true)),
+            ("failures", .init(title: "FAILURES", isNumber: true)),
+            ("note", .init(title: "NOTE", mayShrink: true)),
+        ])
+        for device in configuration.devices {
+            let entry = known[device.id]
+            let row = DeviceRow(device, entry?.status, entry?.counters ?? .none, isRunning: isRunning)
+            listing.add(row.cells, json: row.json)
+        }
+        return listing
+    }
+
+    private func sinks(_ configuration: HostConfiguration, _ reader: JournalReader) async throws -> Listing {
+        let known = Dictionary(
+            try await reader.sinks().map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+        let latest = try await reader.latestPosition()
+        var listing = Listing([
+            ("sink", .init(title: "SINK")), ("type", .init(title: "TYPE")),
+            ("delivered", .init(title: "DELIVERED", isNumber: true)),
+            ("behind", .init(title: "BEHIND", isNumber: true)),
+            ("refused", .init(title: "REFUSED", isNumber: true)), ("note", .init(title: "NOTE", mayShrink: true)),
+        ])
+        for sink in configuration.sinks {
+            let status = known[sink.name]
+            let note = status?.failingSince.map { "failing since \($0): \(status?.lastError ?? "")" } ?? ""
+            let behind = max(0, latest - (status?.progress.position ?? 0))
+            var json = JSONObjectWriter()
+            json.member("sink", sink.name)
+            json.member("type", sink.registration.manifest.id)
+            json.member("delivered", status?.deliveredCount ?? 0)
+            json.member("behind", behind)
+            json.member("refused", status?.deadLetterCount ?? 0)
+            json.member("note", note)
+            listing.add(
+                [
+                    sink.name, sink.registration.manifest.id, String(status?.deliveredCount ?? 0), String(behind),
+                    String(status?.deadLetterCount ?? 0), note,
+                ], json: json.finish())
+        }
+        return listing
+    }
+}
+
+/// One device of the status listing.
+struct DeviceRow {
+    let cells: [String]
+    let json: RawJSON
+
+    /// - Parameter isRunning: without a host nothing is connected, whatever the journal last heard.
+    init(
+        _ device: HostConfiguration.Device, _ status: DeviceStatus?, _ counters: DeviceCounters, isRunning: Bool
+    ) {
+        let state = isRunning ? status?.state ?? "starting" : device.isEnabled ? "stopped" : "disabled"
+        let isConnected = isRunning && status?.isConnected == true
+        let failures = status?.failuresInARow ?? 0
+        let note = status?.condition ?? (failures > 0 ? status?.lastError : nil)
+        let lastPoll = status?.lastPollAt.map { device.zone.localTime(at: $0).description }
+        cells = [
+            device.id.name, state, isConnected ? "yes" : "no", status?.identity.serialNumber ?? "",
+            lastPoll ?? "", String(counters.journaled), String(counters.duplicates), String(failures), note ?? "",
+        ]
+        var json = JSONObjectWriter()
+        json.member("device", device.id.name)
+        json.member("name", device.name)
+        json.member("state", state)
+        json.member("connected", isConnected)
+        json.member("serial_number", status?.identity.serialNumber)
+        json.member("registration_number", status?.identity.registrationNumber)
+        json.member("model", status?.identity.model)
+        json.member("firmware", status?.identity.firmware)
+        json.member("last_poll", status?.lastPollAt?.description)
+        json.member("last_error", status?.lastError)
+        json.member("last_error_at", status?.lastErrorAt?.description)
+        json.member("failures_in_a_row", failures)
+        json.member("realtime_enabled", status?.isRealtimeEnabled ?? true)
+        json.member("realtime_disabled_at", status?.realtimeDisabledAt?.description)
+        json.member("condition", status?.condition)
+        json.member("received", counters.received)
+        json.member("journaled", counters.journaled)
+        json.member("duplicates", counters.duplicates)
+        json.member("rejected", counters.rejected)
+        self.json = json.finish()
+    }
+}

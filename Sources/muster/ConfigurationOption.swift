@@ -1,0 +1,47 @@
+internal import ArgumentParser
+internal import DeviceKit
+internal import Foundation
+internal import Journal
+internal import MusterHost
+
+/// `--config`, and what every command does with it.
+struct ConfigurationOption: ParsableArguments {
+    @Option(name: [.short, .customLong("config")], help: "The configuration to use.")
+    var path = "muster.yaml"
+
+    static var loader: ConfigurationLoader {
+        ConfigurationLoader(
+            drivers: BuiltIns.drivers, sinks: BuiltIns.sinks, environment: ProcessInfo.processInfo.environment)
+    }
+
+    /// The configuration; problems go to standard error.
+    func load() throws -> HostConfiguration {
+        guard FileManager.default.fileExists(atPath: path) else {
+            throw Failure(
+                Exit.configuration, "there is no \(path): make one with muster init, or name it with --config")
+        }
+        let loading = Self.loader.load(path)
+        guard let configuration = loading.configuration else {
+            StandardError.write(loading.report.text + "\n")
+            throw Exit.configuration
+        }
+        let warnings = loading.report.diagnostics.filter { $0.severity == .warning }
+        for warning in warnings { StandardError.write("\(warning)\n") }
+        return configuration
+    }
+
+    func reader(_ configuration: HostConfiguration) throws -> JournalReader {
+        try JournalReader(DataDirectory(path: configuration.dataDirectory))
+    }
+}
+
+extension HostConfiguration {
+    /// The device of a name given on the command line.
+    func device(named name: String) throws -> Device {
+        guard let id = DeviceID(name), let device = self[device: id] else {
+            let known = devices.map(\.id.name).joined(separator: ", ")
+            throw Failure(Exit.usage, "there is no device \(name). Configured: \(known.isEmpty ? "none" : known)")
+        }
+        return device
+    }
+}

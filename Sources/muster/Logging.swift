@@ -1,0 +1,44 @@
+public import ArgumentParser
+internal import DeviceKit
+public import Logging
+
+/// Lines for people on standard error: time, level, what happened, and about what.
+struct TerminalLog: LogHandler {
+    var logLevel: Logger.Level = .info
+    var metadata: Logger.Metadata = [:]
+
+    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+        get { metadata[key] }
+        set { metadata[key] = newValue }
+    }
+
+    func log(event: LogEvent) {
+        var all = metadata
+        all.merge(event.metadata ?? [:]) { _, new in new }
+        let device = all.removeValue(forKey: "device").map { "\($0): " } ?? ""
+        let rest = all.sorted { $0.key < $1.key }.map { " \($0.key)=\(Self.quoted("\($0.value)"))" }.joined()
+        let time = SystemTime().now()
+        let level = "\(event.level)"
+        StandardError.write(
+            "\(time) \(level)\(String(repeating: " ", count: max(0, 8 - level.count))) "
+                + PlainText.escaped("\(device)\(event.message)\(rest)") + "\n")
+    }
+
+    private static func quoted(_ value: String) -> String {
+        value.contains(" ") || value.isEmpty ? "\"\(value)\"" : value
+    }
+}
+
+/// `--log-level`.
+struct LogOption: ParsableArguments {
+    @Option(name: .customLong("log-level"), help: "trace, debug, info, notice, warning, error or critical.")
+    var level = Logger.Level.info
+
+    var logger: Logger {
+        var logger = Logger(label: "muster") { _ in TerminalLog() }
+        logger.logLevel = level
+        return logger
+    }
+}
+
+extension Logger.Level: @retroactive ExpressibleByArgument {}

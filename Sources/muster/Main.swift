@@ -1,0 +1,15 @@
+internal import ArgumentParser
+
+@main
+struct Muster: AsyncParsableCommand {
+    static let version = "0.1.0"
+
+    static let configuration = CommandConfiguration(
+        commandName: "muster",
+        abstract: "Collects punches from time-and-attendance terminals and never loses one.",
+        version: version,
+        subcommands: [
+            Run.self, Check.self, Init.self, Test.self, Sync.self, Devices.self, Status.self, Punches.self,
+            Drivers.self, Schema.self, Emulate.self, Import.self, Console.self,
+        ])
+}
