@@ -18,6 +18,7 @@ let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let serviceLifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let unixSignals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
 let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
+let sqlite = Target.Dependency.product(name: "GRDBSQLite", package: "GRDB.swift")
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 
 let package = Package(
@@ -45,7 +46,7 @@ let package = Package(
         .target(name: "YAML", dependencies: ["CLibYAML", "DeviceKit"], swiftSettings: settings),
 
         // The host.
-        .target(name: "Journal", dependencies: ["DeviceKit", grdb], swiftSettings: settings),
+        .target(name: "Journal", dependencies: ["DeviceKit", grdb, sqlite], swiftSettings: settings),
         .target(name: "Sinks", dependencies: ["DeviceKit"], swiftSettings: settings),
         .target(
             name: "MusterHost",

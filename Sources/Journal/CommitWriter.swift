@@ -18,11 +18,9 @@ enum CommitWriter {
 
     private static func insert(_ punches: [Punch], device: Int64, _ database: Database) throws -> Int {
         guard !punches.isEmpty else { return 0 }
-        let statement = try database.cachedStatement(sql: PunchRow.insertSQL)
+        var insertPunch = try PunchInsert(database, device: device)
         let before = database.totalChangesCount
-        for punch in punches {
-            try statement.execute(arguments: PunchRow.arguments(punch, device: device))
-        }
+        for punch in punches { try insertPunch(punch) }
         return database.totalChangesCount - before
     }
 

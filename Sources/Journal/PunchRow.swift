@@ -15,16 +15,6 @@ enum PunchRow {
         source, received_at, is_valid, notes, raw
         """
 
-    static func arguments(_ punch: Punch, device: Int64) -> StatementArguments {
-        let record = punch.record
-        return [
-            device, punch.time.millisecondsSince1970, record.code.storable, record.localTime.wallSeconds,
-            record.direction.kind.rawValue, record.direction.raw, record.verification.kind.rawValue,
-            record.verification.raw, record.workCode?.storable, punch.source.rawValue,
-            punch.receivedAt.millisecondsSince1970, punch.isValid, punch.notes.storable, record.raw.text,
-        ]
-    }
-
     /// - Throws: ``JournalError/Kind/fatal`` for a row that this program cannot have written.
     static func decode(_ row: Row) throws -> JournaledPunch {
         let position: Int64 = row[0]
@@ -46,7 +36,7 @@ enum PunchRow {
 
 extension String {
     /// SQLite would cut a text at a zero byte, and two people could become one.
-    fileprivate var storable: String {
+    var storable: String {
         utf8.contains(0) ? replacing("\0", with: "\u{FFFD}") : self
     }
 }

@@ -1,6 +1,6 @@
-public import ArgumentParser
+internal import ArgumentParser
 internal import DeviceKit
-public import Logging
+internal import Logging
 
 /// Lines for people on standard error: time, level, what happened, and about what.
 struct TerminalLog: LogHandler {
@@ -31,14 +31,16 @@ struct TerminalLog: LogHandler {
 
 /// `--log-level`.
 struct LogOption: ParsableArguments {
+    enum Level: String, ExpressibleByArgument, CaseIterable {
+        case trace, debug, info, notice, warning, error, critical
+    }
+
     @Option(name: .customLong("log-level"), help: "trace, debug, info, notice, warning, error or critical.")
-    var level = Logger.Level.info
+    var level = Level.info
 
     var logger: Logger {
         var logger = Logger(label: "muster") { _ in TerminalLog() }
-        logger.logLevel = level
+        logger.logLevel = Logger.Level(rawValue: level.rawValue) ?? .info
         return logger
     }
 }
-
-extension Logger.Level: @retroactive ExpressibleByArgument {}

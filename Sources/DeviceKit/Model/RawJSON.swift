@@ -16,7 +16,14 @@ public struct JSONObjectWriter: Sendable {
 
     public init(capacity: Int = 128) { bytes.reserveCapacity(capacity) }
 
+    /// Numbers beyond 64 bits are held at the ends of the range.
+    @inlinable
     public mutating func member(_ key: StaticString, _ value: some BinaryInteger) {
+        integer(key, Int64(clamping: value))
+    }
+
+    @usableFromInline
+    mutating func integer(_ key: StaticString, _ value: Int64) {
         begin(key)
         bytes.append(contentsOf: String(value).utf8)
     }
@@ -47,18 +54,26 @@ public struct JSONObjectWriter: Sendable {
     }
 
     /// Bytes as lower-case hexadecimal text.
-    public mutating func member(_ key: StaticString, hex value: some Sequence<UInt8>) {
+    public mutating func member(_ key: StaticString, hex value: ArraySlice<UInt8>) {
         begin(key)
         bytes.append(0x22)
-        for byte in value {
-            bytes.append(JSONText.hexDigit(byte >> 4))
-            bytes.append(JSONText.hexDigit(byte & 0xF))
+        value.withUnsafeBufferPointer { value in
+            for byte in value {
+                bytes.append(JSONText.hexDigit(byte >> 4))
+                bytes.append(JSONText.hexDigit(byte & 0xF))
+            }
         }
         bytes.append(0x22)
     }
 
+    /// Bytes as lower-case hexadecimal text.
+    public mutating func member(_ key: StaticString, hex value: [UInt8]) { member(key, hex: value[...]) }
+
     /// The finished object.
-    public func finish() -> RawJSON { RawJSON(trusted: String(decoding: bytes + [0x7D], as: UTF8.self)) }
+    public consuming func finish() -> RawJSON {
+        bytes.append(0x7D)
+        return RawJSON(trusted: String(decoding: bytes, as: UTF8.self))
+    }
 
     private mutating func begin(_ key: StaticString) {
         if bytes.count > 1 { bytes.append(0x2C) }
