@@ -8,7 +8,7 @@ MUSTER := .build/debug/muster
 SOURCES := Sources Plugins Tests Package.swift
 
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
 
 deps: ## installs what the machine lacks, says what, and touches nothing when nothing is missing
 	@.ci/install-deps

@@ -17,9 +17,10 @@ struct Punches: AsyncParsableCommand {
     var device: String?
     @Option(help: "Only this person's user id.")
     var code: String?
-    @Option(help: "From this time on.")
+    // The next word is the value even when it begins with a dash: -2h.
+    @Option(parsing: .unconditional, help: "From this time on.")
     var since: TimeArgument?
-    @Option(help: "Before this time.")
+    @Option(parsing: .unconditional, help: "Before this time.")
     var until: TimeArgument?
     @Option(help: "At most so many; 20 unless --since is given.")
     var limit: Int?

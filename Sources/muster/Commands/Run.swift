@@ -1,7 +1,9 @@
 internal import ArgumentParser
 internal import DeviceKit
 internal import Foundation
+internal import Journal
 internal import MusterHost
+internal import Sinks
 
 struct Run: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -14,6 +16,10 @@ struct Run: AsyncParsableCommand {
     var limit: DurationArgument?
     @Flag(help: "Poll every device once, deliver, and exit.")
     var once = false
+    @Flag(
+        inversion: .prefixedNo,
+        help: "Print punches as they arrive; by itself when a terminal watches and no sink prints already.")
+    var show: Bool?
 
     func run() async throws {
         try await reporting {
@@ -22,8 +28,23 @@ struct Run: AsyncParsableCommand {
             if once {
                 try SyncOutput(format: .table).write(try await host.runOnce())
             } else {
-                try await host.run(for: limit?.duration)
+                try await showingArrivals(configuration) { try await host.run(for: limit?.duration) }
             }
+        }
+    }
+
+    private func showingArrivals(
+        _ configuration: HostConfiguration, _ body: () async throws -> Void
+    ) async throws {
+        let isPrinted = configuration.sinks.contains { $0.registration.manifest.id == StdoutSink.manifest.id }
+        guard show ?? (Terminal.isOutput && !isPrinted) else { return try await body() }
+        let directory = DataDirectory(path: configuration.dataDirectory)
+        let start = directory.hasJournal ? try? await JournalReader(directory).latestPosition() : nil
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            // Punches are safe without being seen: a journal that cannot be read shows itself in the host.
+            group.addTask { try? await ArrivalView.follow(directory, after: start ?? 0) }
+            defer { group.cancelAll() }
+            try await body()
         }
     }
 }

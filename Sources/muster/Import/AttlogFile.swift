@@ -59,16 +59,21 @@ struct AttlogFile: Sendable {
         return String(text)
     }
 
-    /// In the USB layout the third column is the same number in the whole file, and state and verification follow. In a
-    /// push log the third column is the state.
+    /// The columns tell the layouts apart. In the USB layout the third column is the device's number, the same in the
+    /// whole file, followed by state, verification and work code. In a push log the third column is the state, followed
+    /// by verification and work code.
     private static func layout(_ lines: [Line]) -> Layout {
         let sound = lines.filter { $0.columns.count >= 2 && LocalDateTime($0.columns[1]) != nil }
         guard !sound.isEmpty else { return .unknown }
-        let third = Set(sound.compactMap { $0.columns.count > 2 ? $0.columns[2] : nil })
-        let fourth = Set(sound.compactMap { $0.columns.count > 3 ? $0.columns[3] : nil })
+        func values(_ index: Int) -> Set<String> {
+            Set(sound.compactMap { $0.columns.indices.contains(index) ? $0.columns[index] : nil })
+        }
+        let (third, fourth, fifth) = (values(2), values(3), values(4))
         let states: Set<String> = ["0", "1", "2", "3", "4", "5", "255"]
-        guard third.count > 1 || third == ["0"] || third == ["255"] else { return .usb }
-        return third.isSubset(of: states) && !fourth.isSubset(of: ["0", "255"]) ? .push : .usb
+        guard third.isSubset(of: states), !fourth.isSubset(of: ["0", "255"]) else { return .usb }
+        if third.count > 1 { return .push }
+        // A device may have the number 0; then the verification stands in the fifth column.
+        return (third == ["0"] || third == ["255"]) && fifth.isSubset(of: ["", "0"]) ? .push : .usb
     }
 
     private mutating func read(_ line: Line) {

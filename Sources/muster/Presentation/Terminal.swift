@@ -29,17 +29,22 @@ enum Terminal {
     }
 }
 
-/// Bytes to a descriptor, all of them. A reader that went away ends the program, as it ends any other filter.
+/// The program's results. A reader that went away ends the program quietly, as it ends any other filter: networking
+/// turns the signal for that off.
 enum StandardOutput {
-    static func write(_ text: String) { Descriptor.write(text, to: STDOUT_FILENO) }
+    static func write(_ text: String) {
+        if !Descriptor.write(text, to: STDOUT_FILENO), errno == EPIPE { exit(0) }
+    }
 }
 
+/// Messages for people. Nobody may be reading them.
 enum StandardError {
-    static func write(_ text: String) { Descriptor.write(text, to: STDERR_FILENO) }
+    static func write(_ text: String) { _ = Descriptor.write(text, to: STDERR_FILENO) }
 }
 
 private enum Descriptor {
-    static func write(_ text: String, to descriptor: Int32) {
+    /// Writes all of `text`; false, with `errno` set, when the descriptor takes no more.
+    static func write(_ text: String, to descriptor: Int32) -> Bool {
         let bytes = Array(text.utf8)
         var offset = 0
         while offset < bytes.count {
@@ -47,9 +52,10 @@ private enum Descriptor {
                 writeOnce(descriptor, rest.baseAddress, rest.count)
             }
             if written < 0, errno == EINTR { continue }
-            if written <= 0 { return }
+            if written <= 0 { return false }
             offset += written
         }
+        return true
     }
 
     private static func writeOnce(_ descriptor: Int32, _ bytes: UnsafeRawPointer?, _ count: Int) -> Int {

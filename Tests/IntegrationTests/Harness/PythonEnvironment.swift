@@ -1,0 +1,53 @@
+import Foundation
+
+/// A Python virtual environment with packages from PyPI, made once and kept beside the build.
+///
+/// `MUSTER_PYTHON_VENV` names a ready-made environment to use instead. Nothing is skipped: without Python or without
+/// the package index a test fails and says what is missing.
+enum PythonEnvironment {
+    private static let pyzk = Task { try await make(requirement: "pyzk==0.9") }
+
+    /// The interpreter of an environment that has pyzk 0.9.
+    static func pyzkInterpreter() async throws -> String { try await pyzk.value }
+
+    /// A script of `Tests/IntegrationTests/Python`.
+    static func script(_ name: String) throws -> String {
+        guard let path = Bundle.module.path(forResource: name, ofType: "py", inDirectory: "Python") else {
+            throw HarnessError("Tests/IntegrationTests/Python/\(name).py is not among the resources")
+        }
+        return path
+    }
+
+    @concurrent
+    private static func make(requirement: String) async throws -> String {
+        if let existing = ProcessInfo.processInfo.environment["MUSTER_PYTHON_VENV"] {
+            return "\(existing)/bin/python"
+        }
+        let directory = packageDirectory.appendingPathComponent(".build/python/\(requirement)").path
+        let interpreter = "\(directory)/bin/python"
+        let marker = "\(directory)/complete"
+        if FileManager.default.fileExists(atPath: marker) { return interpreter }
+        try await step(
+            "/usr/bin/env", ["python3", "-m", "venv", "--clear", directory],
+            hint: "python3 with its venv module is needed: apt-get install python3-venv")
+        try await step(
+            interpreter, ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", requirement],
+            hint: "\(requirement) could not be installed from PyPI")
+        try Data().write(to: URL(fileURLWithPath: marker))
+        return interpreter
+    }
+
+    private static func step(_ executable: String, _ arguments: [String], hint: String) async throws {
+        let output = try await ChildProcess.run(executable, arguments, timeout: .seconds(300))
+        guard output.status == 0 else {
+            throw HarnessError("\(hint)\n\(output.text)\(output.standardError)")
+        }
+    }
+
+    /// Four levels above this file.
+    private static var packageDirectory: URL {
+        var url = URL(fileURLWithPath: #filePath)
+        for _ in 0..<4 { url.deleteLastPathComponent() }
+        return url
+    }
+}
