@@ -85,5 +85,19 @@ let package = Package(
             name: "ZKTecoTests",
             dependencies: ["DeviceKit", "DeviceKitTesting", "ZKTecoDriver", "ZKTecoEmulator", "ZKTecoWire"],
             resources: [.copy("Vectors")], swiftSettings: settings),
+        .testTarget(
+            name: "SinksTests", dependencies: ["DeviceKit", "DeviceKitTesting", "Sinks"], swiftSettings: settings),
+        .testTarget(
+            name: "SimulatorTests", dependencies: ["DeviceKit", "DeviceKitTesting", "SimulatorDriver"],
+            swiftSettings: settings),
+        .testTarget(name: "MusterTests", dependencies: ["DeviceKit", "muster"], swiftSettings: settings),
+        // Real sockets, child processes and other people's clients; the tests start and stop what they need.
+        .testTarget(
+            name: "IntegrationTests",
+            dependencies: [
+                "DeviceKit", "Journal", "MusterHost", "SimulatorDriver", "ZKTecoDriver", "ZKTecoEmulator", "muster",
+                logging,
+            ],
+            resources: [.copy("Python")], swiftSettings: settings),
     ]
 )

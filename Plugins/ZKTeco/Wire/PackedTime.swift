@@ -3,8 +3,10 @@ public import DeviceKit
 /// The terminal's two spellings of its wall clock. Both hold years 2000...2099 and no zone.
 public enum PackedTime {
     /// Months of 31 days and years of 12 such months, in seconds. `nil` for what is no date: 31 February decodes
-    /// arithmetically, and terminals with a dead clock send such values.
+    /// arithmetically, and terminals with a dead clock send such values; and for years after 2099, which cannot be
+    /// written.
     public static func decode(_ value: UInt32) -> LocalDateTime? {
+        guard value < 100 * 372 * 86_400 else { return nil }
         let second = Int(value % 60)
         let minute = Int(value / 60 % 60)
         let hour = Int(value / 3_600 % 24)

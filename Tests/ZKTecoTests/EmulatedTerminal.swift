@@ -1,0 +1,160 @@
+import DeviceKit
+import DeviceKitTesting
+import Synchronization
+
+@testable import ZKTecoDriver
+@testable import ZKTecoEmulator
+@testable import ZKTecoWire
+
+/// An emulated terminal at the other end of links that exist in memory only: the driver and the emulator without a
+/// socket, in whatever time the test keeps.
+final class EmulatedTerminal: Dialer {
+    /// How the terminal's bytes arrive.
+    enum Delivery: Sendable, Hashable {
+        case framed
+        /// All that is ready, in one read.
+        case coalesced
+        case pieces(Int)
+    }
+
+    private struct State {
+        var machine: EmulatorMachine
+        var truth: [EmulatedRecord]
+        var links: [Int: MemoryLink] = [:]
+        var nextLink = 1
+        var acknowledged = 0
+        var requests: [UInt16] = []
+    }
+
+    let time: ManualTime
+    private let delivery: Delivery
+    private let state: Mutex<State>
+    /// Changes a frame on its way to the driver; `nil` loses it.
+    private let tamper: @Sendable (Packet) -> Packet?
+
+    init(
+        _ options: EmulatorOptions = EmulatorOptions(), time: ManualTime = ManualTime(),
+        delivery: Delivery = .framed, tamper: @escaping @Sendable (Packet) -> Packet? = { $0 }
+    ) throws {
+        self.time = time
+        self.delivery = delivery
+        self.tamper = tamper
+        let (machine, records) = try EmulatorMachine.make(options, restoring: nil, at: Self.moment(time))
+        state = Mutex(State(machine: machine, truth: records))
+    }
+
+    private static func moment(_ time: ManualTime) -> EmulatorMoment {
+        EmulatorMoment(wall: time.now(), uptime: time.uptime())
+    }
+
+    /// What the terminal has recorded, oldest first.
+    var truth: [EmulatedRecord] { state.withLock { $0.truth } }
+    var acknowledged: Int { state.withLock { $0.acknowledged } }
+    /// Commands of all clients, in order.
+    var requests: [UInt16] { state.withLock { $0.requests } }
+    var openLinks: Int { state.withLock { $0.links.count } }
+
+    func connect(to endpoint: Endpoint, timeout: Duration) async throws(DeviceFault) -> any Transport {
+        let link = state.withLock { state in
+            let link = MemoryLink(id: state.nextLink, terminal: self)
+            state.nextLink += 1
+            state.links[link.id] = link
+            return link
+        }
+        handle(.connected(link.id))
+        return link
+    }
+
+    func handle(_ input: EmulatorInput) {
+        let moment = Self.moment(time)
+        let (sent, closed) = state.withLock { state in
+            var sent: [(MemoryLink, Packet)] = []
+            var closed: [MemoryLink] = []
+            for effect in state.machine.handle(input, at: moment) {
+                switch effect {
+                case .keep(let records): state.truth += records
+                case .forgetLog: state.truth = []
+                case .send(let id, let packet, _): if let link = state.links[id] { sent.append((link, packet)) }
+                case .close(let id): if let link = state.links.removeValue(forKey: id) { closed.append(link) }
+                case .observe(.eventAcknowledged): state.acknowledged += 1
+                case .observe(.request(_, let command)): state.requests.append(command)
+                case .observe: break
+                }
+            }
+            return (sent, closed)
+        }
+        for (id, frames) in Dictionary(grouping: sent, by: { $0.0.id }) {
+            guard let link = sent.first(where: { $0.0.id == id })?.0 else { continue }
+            deliver(frames.compactMap { tamper($0.1).map(Frame.bytes) }, to: link)
+        }
+        for link in closed { link.push(nil) }
+    }
+
+    private func deliver(_ frames: [[UInt8]], to link: MemoryLink) {
+        switch delivery {
+        case .framed: for frame in frames { link.push(frame) }
+        case .coalesced: link.push(Array(frames.joined()))
+        case .pieces(let count):
+            let all = Array(frames.joined())
+            for start in stride(from: 0, to: all.count, by: count) {
+                link.push(Array(all[start..<min(start + count, all.count)]))
+            }
+        }
+    }
+
+    func linkClosed(_ id: Int) {
+        state.withLock { _ = $0.links.removeValue(forKey: id) }
+        handle(.disconnected(id))
+    }
+
+    /// Replaces what the terminal holds, as a clearing or another terminal at the same address would.
+    func replaceLog(_ change: (inout [EmulatedRecord]) -> Void) {
+        state.withLock { state in
+            change(&state.truth)
+            state.machine.log = RecordLog(recordByteCount: state.machine.layout.byteCount)
+            for record in state.truth { state.machine.log.append(state.machine.bytes(of: record)) }
+        }
+    }
+
+    func setOption(_ name: String, _ value: String) { state.withLock { $0.machine.settings[name] = value } }
+}
+
+/// One link in memory.
+final class MemoryLink: Transport {
+    let id: Int
+    private let terminal: EmulatedTerminal
+    private let decoder = Mutex(FrameDecoder())
+    private let inbox = AsyncStream.makeStream(of: [UInt8].self)
+
+    init(id: Int, terminal: EmulatedTerminal) {
+        self.id = id
+        self.terminal = terminal
+    }
+
+    /// `nil` closes.
+    func push(_ bytes: [UInt8]?) {
+        guard let bytes else { return inbox.continuation.finish() }
+        if !bytes.isEmpty { inbox.continuation.yield(bytes) }
+    }
+
+    func send(_ bytes: [UInt8]) async throws(DeviceFault) {
+        let packets = decoder.withLock { decoder in
+            decoder.append(bytes)
+            var packets: [Packet] = []
+            while let packet = try? decoder.next() { packets.append(packet) }
+            return packets
+        }
+        for packet in packets { terminal.handle(.received(id, packet)) }
+    }
+
+    func receive() async throws(DeviceFault) -> [UInt8]? {
+        for await bytes in inbox.stream { return bytes }
+        if Task.isCancelled { throw .cancelled }
+        return nil
+    }
+
+    func close() async {
+        inbox.continuation.finish()
+        terminal.linkClosed(id)
+    }
+}
