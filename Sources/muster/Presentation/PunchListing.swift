@@ -62,7 +62,9 @@ struct PunchWriter: Sendable {
             let text = PlainText.escaped(cell)
             return text + String(repeating: " ", count: max(0, width - PlainText.width(text)))
         }
-        return padded.joined(separator: "  ")
+        var text = padded.joined(separator: "  ")
+        while text.last == " " { text.removeLast() }
+        return text
     }
 
     private static func fields(_ punch: Punch) -> [String] {
