@@ -13,12 +13,6 @@ struct PyzkTests {
         let localTime: String
         let verification: Int
         let state: Int
-
-        enum CodingKeys: String, CodingKey {
-            case uid, code
-            case localTime = "local_time"
-            case verification, state
-        }
     }
 
     struct User: Decodable, Hashable {
@@ -62,7 +56,9 @@ struct PyzkTests {
             PythonEnvironment.pyzkInterpreter(),
             [PythonEnvironment.script("pyzk_session"), "127.0.0.1", String(server.port), String(key), action, argument])
         guard output.status == 0 else { throw HarnessError("pyzk \(action): \(output.standardError)") }
-        return try JSONDecoder().decode(type, from: output.standardOutput)
+        let decoder = JSONDecoder()
+        decoder.keyDecodingStrategy = .convertFromSnakeCase
+        return try decoder.decode(type, from: output.standardOutput)
     }
 
     @Test("reads who the terminal is, and its counts")
@@ -71,7 +67,7 @@ struct PyzkTests {
             let serial: String
             let platform: String
             let firmware: String
-            let device_name: String
+            let deviceName: String
             let mac: String
             let users: Int
             let records: Int
@@ -84,7 +80,7 @@ struct PyzkTests {
         #expect(info.serial == "SN-4711")
         #expect(info.platform == options.platform)
         #expect(info.firmware == options.firmware)
-        #expect(info.device_name == options.deviceName)
+        #expect(info.deviceName == options.deviceName)
         #expect(info.mac == options.mac)
         #expect(info.users == 7 && info.records == 30)
     }
@@ -95,14 +91,14 @@ struct PyzkTests {
             let disable: Bool
             let enable: Bool
             let unlock: Bool
-            let missing_template: Bool
-            let serial_afterwards: String
+            let missingTemplate: Bool
+            let serialAfterwards: String
         }
         let outcome: Controls = try await withEmulator(EmulatorOptions()) { server, _ in
             try await pyzk(server, "controls")
         }
-        #expect(outcome.disable && outcome.enable && outcome.unlock && outcome.missing_template)
-        #expect(outcome.serial_afterwards == EmulatorOptions().serialNumber)
+        #expect(outcome.disable && outcome.enable && outcome.unlock && outcome.missingTemplate)
+        #expect(outcome.serialAfterwards == EmulatorOptions().serialNumber)
     }
 
     @Test("reads 1,000 records of every form, field by field", arguments: ["8", "16", "40"])
@@ -163,8 +159,8 @@ struct PyzkTests {
         struct Outcome: Decodable {
             let written: [User]
             let replaced: [User]
-            let before_delete: Int
-            let after_delete: Int
+            let beforeDelete: Int
+            let afterDelete: Int
             let left: [User]
         }
         let outcome: Outcome = try await withEmulator(EmulatorOptions()) { server, _ in
@@ -173,7 +169,7 @@ struct PyzkTests {
         #expect(outcome.written.map(\.name) == ["Zoe Quinn"])
         #expect(outcome.written.first?.card == 12_345_678)
         #expect(outcome.replaced.map(\.name) == ["Zoe Marsh"])
-        #expect(outcome.after_delete == outcome.before_delete - 1)
+        #expect(outcome.afterDelete == outcome.beforeDelete - 1)
         #expect(outcome.left.isEmpty)
     }
 
@@ -181,7 +177,7 @@ struct PyzkTests {
     func liveEvents(_ byteCount: Int) async throws {
         struct Live: Decodable {
             let events: [Record]
-            let serial_afterwards: String
+            let serialAfterwards: String
         }
         let subscribed = Subscription()
         var options = EmulatorOptions()
@@ -196,7 +192,7 @@ struct PyzkTests {
             return try await outcome
         }
         #expect(live.events.map(\.code) == ["1001", "1002", "1003", "1004", "1005"])
-        #expect(live.serial_afterwards == EmulatorOptions().serialNumber)
+        #expect(live.serialAfterwards == EmulatorOptions().serialNumber)
         #expect(subscribed.acknowledged == 5)
     }
 }

@@ -33,6 +33,8 @@ struct SupervisorMachine: Sendable {
     /// How often the poll has failed in a row, and the uptime of its next attempt.
     private var pollFailures = 0
     private var pollRetryAt: Duration?
+    /// When the schedule was looked at last.
+    private var lastMoment: SupervisorMoment?
 
     /// A link that lasted so long lets the back-off begin anew.
     static let stableAfter = Duration.seconds(60)
@@ -319,15 +321,22 @@ struct SupervisorMachine: Sendable {
         if let due = nextPoll, moment.now >= due {
             isDue = true
             planNextPoll(moment)
-        } else if let due = nextPoll, due - moment.now > .seconds(86_400) {
-            // The wall clock may have been put back: what was planned by the old one is planned anew.
+        } else if wasPutBack(moment) {
+            // What was planned by the old time would come late by as much as the clock was moved.
             planNextPoll(moment)
         }
+        lastMoment = moment
         if let retry = pollRetryAt, moment.uptime >= retry {
             isDue = true
             pollRetryAt = nil
         }
         return isDue
+    }
+
+    /// The wall clock lost time against the uptime since the last look.
+    private func wasPutBack(_ moment: SupervisorMoment) -> Bool {
+        guard let lastMoment else { return false }
+        return (moment.now - lastMoment.now) - (moment.uptime - lastMoment.uptime) < .zero - Self.longestWait
     }
 
     private mutating func planNextPoll(_ moment: SupervisorMoment) {

@@ -1,0 +1,344 @@
+import DeviceKit
+import Testing
+
+@testable import MusterHost
+
+/// A machine with its clocks.
+struct MachineRun {
+    var machine: SupervisorMachine
+    var now = Instant(secondsSince1970: 1_767_600_000)  // 2026-01-05 08:00:00 UTC, a Monday
+    var uptime = Duration.zero
+    var lastHeard = Duration.zero
+    var random = SplitMix64(seed: 7)
+    /// Everything that was to be done, with when.
+    var done: [(uptime: Duration, action: SupervisorAction)] = []
+
+    init(capturing: Bool = true, enabled: Bool = true, poll: String = "0 0 1 1 *") throws {
+        var plan = SupervisorMachine.Plan(schedule: try CronSchedule(poll), zone: .utc)
+        plan.isCapturing = capturing
+        plan.isEnabled = enabled
+        machine = SupervisorMachine(plan)
+    }
+
+    @discardableResult
+    mutating func handle(_ events: SupervisorEvent...) -> [SupervisorAction] {
+        var all: [SupervisorAction] = []
+        for event in events {
+            let moment = SupervisorMoment(now: now, uptime: uptime, lastHeard: lastHeard)
+            let actions = machine.handle(event, at: moment, using: &random)
+            done += actions.map { (uptime, $0) }
+            all += actions
+        }
+        return all
+    }
+
+    mutating func advance(_ duration: Duration) {
+        now = now + duration
+        uptime += duration
+    }
+
+    /// Moves from deadline to deadline until `end` of uptime and answers what was done; `answer` plays the device.
+    mutating func run(until end: Duration, _ answer: (SupervisorAction) -> SupervisorEvent?) {
+        var wakes = 0
+        while wakes < 100_000 {
+            let moment = SupervisorMoment(now: now, uptime: uptime, lastHeard: lastHeard)
+            guard let deadline = machine.deadline(at: moment), deadline <= end else { break }
+            if deadline > uptime { advance(deadline - uptime) }
+            play(handle(.timePassed), answer)
+            wakes += 1
+        }
+        if end > uptime { advance(end - uptime) }
+    }
+
+    mutating func play(_ actions: [SupervisorAction], _ answer: (SupervisorAction) -> SupervisorEvent?) {
+        var left = actions[...]
+        while let action = left.popFirst() {
+            if let event = answer(action) { left += handle(event)[...] }
+        }
+    }
+
+    /// From the start to a session whose log was read.
+    static func online(capturing: Bool = true, poll: String = "0 0 1 1 *") throws -> MachineRun {
+        var run = try MachineRun(capturing: capturing, poll: poll)
+        run.handle(.started, .opened, .pollFinished)
+        return run
+    }
+}
+
+private let gone = DeviceFault(.connectionLost, "gone")
+private let refused = DeviceFault(.refused, "refused")
+
+@Suite("The life of a device")
+struct SupervisorMachineTests {
+    @Test("connects, subscribes, reads the gap, and is online")
+    func start() throws {
+        var run = try MachineRun()
+        #expect(run.handle(.started) == [.open])
+        #expect(run.handle(.opened) == [.startCapture, .poll])
+        #expect(run.machine.state.name == "catching-up")
+        #expect(run.handle(.pollFinished) == [])
+        #expect(run.machine.state.name == "online")
+    }
+
+    @Test("a disabled device stays where it is, whatever happens")
+    func disabled() throws {
+        var run = try MachineRun(enabled: false)
+        #expect(run.handle(.started, .timePassed, .pollRequested, .opened) == [.close])
+        #expect(run.machine.state == .disabled)
+        #expect(run.machine.deadline(at: SupervisorMoment(now: run.now, uptime: .zero)) == nil)
+    }
+
+    @Test("waits 5 s doubling to 300 s between attempts, with jitter down to half")
+    func backoff() throws {
+        var run = try MachineRun()
+        run.handle(.started)
+        var waits: [Double] = []
+        for _ in 0..<12 {
+            run.handle(.openFailed(refused))
+            guard case .backingOff(let until) = run.machine.state else { break }
+            waits.append((until - run.uptime).inSeconds)
+            run.advance(until - run.uptime)
+            #expect(run.handle(.timePassed) == [.open])
+        }
+        let full = [5.0, 10, 20, 40, 80, 160, 300, 300, 300, 300, 300, 300]
+        #expect(waits.count == full.count)
+        for (wait, limit) in zip(waits, full) { #expect((limit / 2...limit).contains(wait)) }
+        #expect(Set(waits.suffix(6)).count > 1)
+    }
+
+    @Test("begins the waits anew after a stable minute, and not before", arguments: [59, 60])
+    func stability(_ seconds: Int) throws {
+        var run = try MachineRun()
+        run.handle(.started)
+        for _ in 0..<6 {
+            run.handle(.openFailed(refused))
+            run.advance(.seconds(300))
+            run.handle(.timePassed)
+        }
+        run.handle(.opened, .pollFinished)
+        run.advance(.seconds(seconds))
+        #expect(run.handle(.captureEnded(gone)).contains(.close))
+        guard case .backingOff(let until) = run.machine.state else {
+            Issue.record("not backing off")
+            return
+        }
+        #expect((until - run.uptime <= .seconds(5)) == (seconds >= 60))
+    }
+
+    @Test("says once that a device went away and once that it is back")
+    func lines() throws {
+        var run = try MachineRun.online()
+        run.advance(.seconds(100))
+        #expect(run.handle(.captureEnded(gone)).contains(.logAway(gone)))
+        for _ in 0..<3 {
+            run.advance(.seconds(300))
+            run.handle(.timePassed)
+            #expect(!run.handle(.openFailed(refused)).contains(.logAway(refused)))
+        }
+        run.advance(.seconds(300))
+        run.handle(.timePassed)
+        #expect(run.handle(.opened).first == .logBack(after: .seconds(1_200)))
+    }
+
+    @Test("alerts once after five failures in a row, and again only after it worked")
+    func alerts() throws {
+        var run = try MachineRun()
+        run.handle(.started)
+        func alerts(_ run: MachineRun) -> Int {
+            run.done.count { if case .alert = $0.action { true } else { false } }
+        }
+        for number in 1...9 {
+            run.handle(.openFailed(refused))
+            #expect(alerts(run) == (number < 5 ? 0 : 1))
+            run.advance(.seconds(300))
+            run.handle(.timePassed)
+        }
+        // A connection alone is no success: the log has to be read.
+        run.handle(.opened, .captureEnded(gone))
+        #expect(alerts(run) == 1)
+        run.advance(.seconds(300))
+        run.handle(.timePassed, .opened, .pollFinished)
+        #expect(run.machine.failuresInARow == 0)
+        run.handle(.captureEnded(gone))
+        for _ in 0..<4 {
+            run.advance(.seconds(300))
+            run.handle(.timePassed, .openFailed(refused))
+        }
+        #expect(alerts(run) == 2)
+    }
+
+    @Test("tries rarely after the device refused the credentials")
+    func blocked() throws {
+        var run = try MachineRun()
+        run.handle(.started)
+        let fault = DeviceFault(.unauthorised, "wrong key")
+        #expect(run.handle(.openFailed(fault)) == [.logBlocked(fault)])
+        #expect(run.machine.state == .blocked(until: .seconds(900)))
+        run.advance(.seconds(899))
+        #expect(run.handle(.timePassed) == [])
+        run.advance(.seconds(1))
+        #expect(run.handle(.timePassed) == [.open])
+    }
+
+    @Test("gives a device up whose settings cannot work")
+    func faulted() throws {
+        var run = try MachineRun()
+        let fault = DeviceFault(.unsupported, "never")
+        run.handle(.started)
+        #expect(run.handle(.openFailed(fault)) == [.logFaulted(fault)])
+        #expect(run.machine.state == .faulted(fault))
+        run.advance(.seconds(1_000_000))
+        #expect(run.handle(.timePassed, .pollRequested) == [])
+    }
+
+    @Test("suspends capture after a day without a connection; polls go on by the schedule and any success lifts it")
+    func suspension() throws {
+        var run = try MachineRun(poll: "0 * * * *")
+        run.play(run.handle(.started)) { $0 == .open ? .openFailed(refused) : nil }
+        run.run(until: .seconds(86_400 + 600)) { $0 == .open ? .openFailed(refused) : nil }
+        #expect(run.machine.state == .suspended)
+        #expect(run.done.count { $0.action == .logSuspended } == 1)
+        #expect(!run.machine.isRealtimeEnabled)
+        let disabledAt = try #require(run.machine.realtimeDisabledAt)
+        #expect((.seconds(86_400) ... .seconds(86_400 + 300)).contains(disabledAt - Instant(secondsSince1970: 1_767_600_000)))
+        let before = run.done.count
+        run.run(until: .seconds(86_400 + 4 * 3_600 + 1)) { $0 == .open ? .openFailed(refused) : nil }
+        #expect(run.done.dropFirst(before).map(\.action) == [.open, .open, .open, .open])
+        run.run(until: .seconds(86_400 + 5 * 3_600 + 1)) { action in
+            switch action {
+            case .open: .opened
+            case .poll: .pollFinished
+            default: nil
+            }
+        }
+        #expect(run.done.contains { $0.action == .logResumed })
+        #expect(run.machine.isRealtimeEnabled && run.machine.realtimeDisabledAt == nil)
+        #expect(run.machine.state.name == "online")
+    }
+
+    @Test("asks a silent link after a minute whether it lives, and not while it is heard")
+    func keepAlive() throws {
+        var run = try MachineRun.online()
+        run.run(until: .seconds(59)) { _ in nil }
+        #expect(!run.done.contains { $0.action == .keepAlive })
+        run.lastHeard = .seconds(59)
+        run.run(until: .seconds(118)) { _ in nil }
+        #expect(!run.done.contains { $0.action == .keepAlive })
+        run.run(until: .seconds(119)) { _ in nil }
+        #expect(run.done.last?.action == .keepAlive)
+        #expect(run.handle(.operationFailed(DeviceFault(.timedOut, "silent"))).first == .close)
+    }
+
+    @Test("reads identity and counts anew every five minutes")
+    func refresh() throws {
+        var run = try MachineRun.online()
+        run.run(until: .seconds(1_000)) { action in
+            action == .keepAlive || action == .refresh ? .operationFinished : nil
+        }
+        #expect(run.done.filter { $0.action == .refresh }.map(\.uptime) == [.seconds(300), .seconds(600), .seconds(900)])
+    }
+
+    @Test("polls by the schedule on the session, one at a time; what is missed collapses to one")
+    func schedule() throws {
+        var run = try MachineRun.online(poll: "*/5 * * * *")
+        run.run(until: .seconds(300)) { $0 == .keepAlive || $0 == .refresh ? .operationFinished : nil }
+        #expect(run.done.last?.action == .poll)
+        // The poll takes 17 minutes.
+        run.advance(.seconds(1_020))
+        #expect(run.handle(.timePassed) == [])
+        #expect(run.handle(.pollFinished) == [])
+        run.run(until: .seconds(1_500)) { $0 == .keepAlive || $0 == .refresh ? .operationFinished : nil }
+        #expect(run.done.filter { $0.action == .poll }.map(\.uptime) == [.zero, .seconds(300), .seconds(1_500)])
+    }
+
+    @Test("a log that cannot be read is tried again after 5, 10 and 20 minutes, and the link stays")
+    func retries() throws {
+        var run = try MachineRun()
+        let fault = DeviceFault(.malformed, "odd layout")
+        run.handle(.started, .opened)
+        #expect(run.handle(.pollFailed(fault)) == [.logPollFailed(fault)])
+        #expect(run.machine.state.name == "online")
+        run.run(until: .seconds(7_200)) { action in
+            switch action {
+            case .poll: .pollFailed(fault)
+            case .keepAlive, .refresh: .operationFinished
+            default: nil
+            }
+        }
+        let polls = run.done.filter { $0.action == .poll }.map(\.uptime)
+        #expect(polls == [.zero, .seconds(300), .seconds(900), .seconds(2_100)])
+        #expect(!run.done.contains { $0.action == .close })
+    }
+
+    @Test("a poll that lost the link drops the session")
+    func pollLosesLink() throws {
+        var run = try MachineRun()
+        run.handle(.started, .opened)
+        #expect(run.handle(.pollFailed(gone)).first == .close)
+        #expect(run.machine.state.name == "backing-off")
+    }
+
+    @Test("a device that is only polled is left alone between polls")
+    func pollsOnly() throws {
+        var run = try MachineRun(capturing: false, poll: "*/5 * * * *")
+        #expect(run.handle(.started, .opened) == [.open, .poll])
+        #expect(run.handle(.pollFinished) == [.close])
+        #expect(run.machine.state == .idle)
+        run.run(until: .seconds(900)) { action in
+            switch action {
+            case .open: .opened
+            case .poll: .pollFinished
+            default: nil
+            }
+        }
+        let opened = run.done.filter { $0.action == .open }.map(\.uptime)
+        #expect(opened == [.zero, .seconds(300), .seconds(600), .seconds(900)])
+    }
+
+    @Test("a poll on request begins at once where it can, and waits for its turn where one runs")
+    func requests() throws {
+        var online = try MachineRun.online()
+        #expect(online.handle(.pollRequested) == [.poll])
+        #expect(online.handle(.pollRequested) == [])
+        #expect(online.handle(.pollFinished) == [.poll])
+        #expect(online.handle(.pollFinished) == [])
+
+        var away = try MachineRun()
+        away.handle(.started, .openFailed(refused))
+        #expect(away.handle(.pollRequested) == [.open])
+    }
+
+    @Test("stops in every state, and begins nothing afterwards")
+    func stop() throws {
+        var states = [try MachineRun(), try MachineRun.online(), try MachineRun.online(capturing: false)]
+        var away = try MachineRun()
+        away.handle(.started, .openFailed(refused))
+        states.append(away)
+        for var run in states {
+            let isOpen = run.machine.state.session != nil
+            #expect(run.handle(.stopRequested) == (isOpen ? [.close] : []))
+            run.advance(.seconds(100_000))
+            #expect(run.handle(.timePassed, .opened, .pollFinished, .pollRequested, .started) == [])
+            #expect(run.machine.state == .stopping)
+        }
+    }
+
+    @Test("a step of the host's clock brings no storm and loses no poll", arguments: [3_600, -3_600, 86_400, -86_400])
+    func clockSteps(_ step: Int) throws {
+        var run = try MachineRun.online(poll: "*/5 * * * *")
+        let answer: (SupervisorAction) -> SupervisorEvent? = { action in
+            switch action {
+            case .poll: .pollFinished
+            case .keepAlive, .refresh: .operationFinished
+            default: nil
+            }
+        }
+        run.run(until: .seconds(600), answer)
+        run.now = run.now + .seconds(step)
+        let before = run.done.count { $0.action == .poll }
+        run.run(until: .seconds(600 + 3_600), answer)
+        let polls = run.done.count { $0.action == .poll } - before
+        // Twelve by the schedule, and at most one for what the step passed over.
+        #expect((11...13).contains(polls), "\(polls) polls in an hour")
+    }
+}
