@@ -22,8 +22,10 @@ build-tests: deps
 run: build ## builds, then collects punches from simulated terminals; Ctrl-C ends it
 	$(MUSTER) run --config examples/simulator.yaml
 
+# The integration tests wait for other processes, in real time: they run alone, the others side by side.
 test: build-tests ## builds and runs every test
-	swift test --skip-build --disable-xctest $(BUILD_FLAGS)
+	swift test --skip-build --disable-xctest $(BUILD_FLAGS) --skip IntegrationTests
+	swift test --skip-build --disable-xctest $(BUILD_FLAGS) --filter IntegrationTests --no-parallel
 
 lint: ## layout and habits of the sources
 	swift format lint --strict --recursive --parallel $(SOURCES)

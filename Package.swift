@@ -75,7 +75,10 @@ let package = Package(
         .testTarget(name: "DeviceKitTests", dependencies: ["DeviceKit", "DeviceKitTesting"], swiftSettings: settings),
         .testTarget(name: "YAMLTests", dependencies: ["DeviceKit", "YAML"], swiftSettings: settings),
         .testTarget(
-            name: "MusterHostTests", dependencies: ["DeviceKit", "DeviceKitTesting", "Journal", "MusterHost"],
+            name: "MusterHostTests",
+            dependencies: [
+                "DeviceKit", "DeviceKitTesting", "Journal", "MusterHost", nioCore, nioPosix, logging,
+            ],
             swiftSettings: settings),
 
         // Tests: one target per module.

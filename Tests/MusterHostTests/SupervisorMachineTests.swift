@@ -200,7 +200,9 @@ struct SupervisorMachineTests {
         #expect(run.done.count { $0.action == .logSuspended } == 1)
         #expect(!run.machine.isRealtimeEnabled)
         let disabledAt = try #require(run.machine.realtimeDisabledAt)
-        #expect((.seconds(86_400) ... .seconds(86_400 + 300)).contains(disabledAt - Instant(secondsSince1970: 1_767_600_000)))
+        #expect(
+            (.seconds(86_400) ... .seconds(86_400 + 300)).contains(
+                disabledAt - Instant(secondsSince1970: 1_767_600_000)))
         let before = run.done.count
         run.run(until: .seconds(86_400 + 4 * 3_600 + 1)) { $0 == .open ? .openFailed(refused) : nil }
         #expect(run.done.dropFirst(before).map(\.action) == [.open, .open, .open, .open])
@@ -235,7 +237,8 @@ struct SupervisorMachineTests {
         run.run(until: .seconds(1_000)) { action in
             action == .keepAlive || action == .refresh ? .operationFinished : nil
         }
-        #expect(run.done.filter { $0.action == .refresh }.map(\.uptime) == [.seconds(300), .seconds(600), .seconds(900)])
+        #expect(
+            run.done.filter { $0.action == .refresh }.map(\.uptime) == [.seconds(300), .seconds(600), .seconds(900)])
     }
 
     @Test("polls by the schedule on the session, one at a time; what is missed collapses to one")

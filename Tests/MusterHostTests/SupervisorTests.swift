@@ -40,7 +40,8 @@ final class ScriptedDevice: Sendable {
     var isHanging: Bool { state.withLock { $0.isHanging } }
 
     func waitForEver() async {
-        await withCheckedContinuation { (_: CheckedContinuation<Void, Never>) in state.withLock { $0.isHanging = true } }
+        await withCheckedContinuation { (_: CheckedContinuation<Void, Never>) in state.withLock { $0.isHanging = true }
+        }
     }
 
     /// Somebody punches: into the log, and to whoever captures.

@@ -54,6 +54,9 @@ final class EmulatedTerminal: Dialer {
     var requests: [UInt16] { state.withLock { $0.requests } }
     var openLinks: Int { state.withLock { $0.links.count } }
 
+    /// No link holds bytes that nobody has read.
+    var isQuiet: Bool { state.withLock { $0.links.values.allSatisfy(\.isEmpty) } }
+
     func connect(to endpoint: Endpoint, timeout: Duration) async throws(DeviceFault) -> any Transport {
         let link = state.withLock { state in
             let link = MemoryLink(id: state.nextLink, terminal: self)
@@ -125,6 +128,9 @@ final class MemoryLink: Transport {
     private let terminal: EmulatedTerminal
     private let decoder = Mutex(FrameDecoder())
     private let inbox = AsyncStream.makeStream(of: [UInt8].self)
+    private let unread = Mutex(0)
+
+    var isEmpty: Bool { unread.withLock { $0 } == 0 }
 
     init(id: Int, terminal: EmulatedTerminal) {
         self.id = id
@@ -134,7 +140,9 @@ final class MemoryLink: Transport {
     /// `nil` closes.
     func push(_ bytes: [UInt8]?) {
         guard let bytes else { return inbox.continuation.finish() }
-        if !bytes.isEmpty { inbox.continuation.yield(bytes) }
+        guard !bytes.isEmpty else { return }
+        unread.withLock { $0 += 1 }
+        inbox.continuation.yield(bytes)
     }
 
     func send(_ bytes: [UInt8]) async throws(DeviceFault) {
@@ -148,7 +156,10 @@ final class MemoryLink: Transport {
     }
 
     func receive() async throws(DeviceFault) -> [UInt8]? {
-        for await bytes in inbox.stream { return bytes }
+        for await bytes in inbox.stream {
+            unread.withLock { $0 -= 1 }
+            return bytes
+        }
         if Task.isCancelled { throw .cancelled }
         return nil
     }
