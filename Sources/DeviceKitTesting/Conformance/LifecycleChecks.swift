@@ -46,7 +46,11 @@ extension DriverConformance {
     }
 
     private func closeDuringPoll(_ rig: Rig<Driver>) async throws(Verdict) -> Bool {
-        guard let session = try await rig.open() as? any PollingSession else { return false }
+        let opened = try await rig.open()
+        guard let session = opened as? any PollingSession else {
+            try await rig.close(opened)
+            return false
+        }
         let poll = Task { try? await session.poll(PollRequest(cursor: nil, limit: 1_000)) }
         try await rig.close(session, "close during a poll")
         try await rig.close(session, "the second close during a poll")
@@ -55,7 +59,11 @@ extension DriverConformance {
     }
 
     private func closeDuringCapture(_ rig: Rig<Driver>) async throws(Verdict) -> Bool {
-        guard let session = try await rig.open() as? any CapturingSession else { return false }
+        let opened = try await rig.open()
+        guard let session = opened as? any CapturingSession else {
+            try await rig.close(opened)
+            return false
+        }
         let receiver = RecordingReceiver()
         let capture = Task { await Self.fault(of: session, receiver) }
         try await patience.wait(for: "the subscription of a capture") { await receiver.waitForSubscription() }
