@@ -2,13 +2,18 @@ import Foundation
 
 /// A Python virtual environment with packages from PyPI, made once and kept beside the build.
 ///
-/// `MUSTER_PYTHON_VENV` names a ready-made environment to use instead. Nothing is skipped: without Python or without
-/// the package index a test fails and says what is missing.
+/// Nothing is skipped: without Python or without the package index a test fails and says what is missing.
 enum PythonEnvironment {
-    private static let pyzk = Task { try await make(requirement: "pyzk==0.9") }
+    private static let pyzk = Task { try await make(name: "pyzk==0.9", requirements: ["pyzk==0.9"]) }
+    private static let validator = Task {
+        try await make(name: "validator", requirements: ["jsonschema==4.26.0", "PyYAML==6.0.3"])
+    }
 
     /// The interpreter of an environment that has pyzk 0.9.
     static func pyzkInterpreter() async throws -> String { try await pyzk.value }
+
+    /// The interpreter of an environment that has a JSON Schema validator and a YAML reader.
+    static func validatorInterpreter() async throws -> String { try await validator.value }
 
     /// A script of `Tests/IntegrationTests/Python`.
     static func script(_ name: String) throws -> String {
@@ -19,11 +24,8 @@ enum PythonEnvironment {
     }
 
     @concurrent
-    private static func make(requirement: String) async throws -> String {
-        if let existing = ProcessInfo.processInfo.environment["MUSTER_PYTHON_VENV"] {
-            return "\(existing)/bin/python"
-        }
-        let directory = packageDirectory.appendingPathComponent(".build/python/\(requirement)").path
+    private static func make(name: String, requirements: [String]) async throws -> String {
+        let directory = packageDirectory.appendingPathComponent(".build/python/\(name)").path
         let interpreter = "\(directory)/bin/python"
         let marker = "\(directory)/complete"
         if FileManager.default.fileExists(atPath: marker) { return interpreter }
@@ -31,8 +33,8 @@ enum PythonEnvironment {
             "/usr/bin/env", ["python3", "-m", "venv", "--clear", directory],
             hint: "python3 with its venv module is needed: apt-get install python3-venv")
         try await step(
-            interpreter, ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", requirement],
-            hint: "\(requirement) could not be installed from PyPI")
+            interpreter, ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"] + requirements,
+            hint: "\(requirements.joined(separator: ", ")) could not be installed from PyPI")
         try Data().write(to: URL(fileURLWithPath: marker))
         return interpreter
     }
