@@ -42,6 +42,7 @@ public struct SettingsSchema: Sendable {
         let given = Dictionary(members.map { ($0.key, $0) }, uniquingKeysWith: { first, _ in first })
         var entries: [String: SettingsValues.Entry] = [:]
         var isWhole = !problems.contains { $0.severity == .error }
+        let misspelt = misspeltKeys(members, otherKeys: otherKeys)
         for setting in settings {
             do throws(ConfigurationError) {
                 let member = given[setting.key]
@@ -52,7 +53,9 @@ public struct SettingsSchema: Sendable {
                 let isDefault = setting.fallbackValue.map { AnyHashable($0) == AnyHashable(value) } ?? false
                 if setting.documentation.isSecret, !isDefault { problems += Self.clearSecrets(member?.node) }
             } catch {
-                problems += error.diagnostics
+                // A misspelt key is one mistake: it is named as unknown, with the key that was meant.
+                let isMisspelt = given[setting.key] == nil && misspelt.contains(setting.key)
+                problems += isMisspelt ? [] : error.diagnostics
                 isWhole = false
             }
         }
@@ -71,6 +74,14 @@ public struct SettingsSchema: Sendable {
             Diagnostic(
                 code: "missing-key", at: node.mark, path: node.path, "the key '\(setting.key)' is missing",
                 hint: "\(setting.documentation.summary)\(example)"))
+    }
+
+    /// The keys that unknown ones were meant to be.
+    private func misspeltKeys(_ members: [ConfigurationNode.Member], otherKeys: [String]) -> Set<String> {
+        let given = Set(members.map(\.key))
+        let candidates = (keys + otherKeys).filter { !given.contains($0) }
+        let unknown = given.subtracting(keys + otherKeys)
+        return Set(unknown.compactMap { NearestName.of($0, among: candidates) })
     }
 
     private func unknownKeys(

@@ -83,10 +83,6 @@ struct ConfigurationMistakesTests {
             """
         #expect(
             load(text).report.text == """
-                office.yaml:5:5: error: devices.lobby.settings: the key 'address' is missing
-                        settings:
-                        ^
-                    hint: Address of the terminal. For example address: 192.168.1.201
                 office.yaml:6:7: error: devices.lobby.settings.adress: is not a known key
                           adress: 10.0.0.1
                           ^
@@ -94,7 +90,7 @@ struct ConfigurationMistakesTests {
                 office.yaml:7:13: error: devices.lobby.settings.port: 99999 is outside 1…65535
                           port: 99999
                                 ^
-                3 errors
+                2 errors
                 """)
     }
 
