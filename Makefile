@@ -1,6 +1,6 @@
 # The words of the README. Every step builds with the same flags, so that no step undoes another's work.
 .DEFAULT_GOAL := help
-.PHONY: help deps build build-tests run test lint format check-examples release bench kill9 clean
+.PHONY: help deps build build-tests run test lint format check-examples release bench kill9 fuzz clean
 
 # A target that imports what it does not declare fails to build.
 BUILD_FLAGS := --explicit-target-dependency-import-check error
@@ -50,5 +50,10 @@ bench: release ## times `muster sync` against pyzk on an emulated terminal of 10
 kill9: release ## kills `muster run` 50 times under load and compares journal, file sink and devices
 	Tests/Faults/kill9.py .build/release/muster
 
+FUZZ_SECONDS := 60
+
+fuzz: deps ## runs the decoders of frames, records, events and YAML under libFuzzer, FUZZ_SECONDS each
+	@for target in frames records events yaml; do Tests/Fuzz/run.sh $$target $(FUZZ_SECONDS) || exit; done
+
 clean: ## removes what was built, keeps muster-data
-	rm -rf .build
+	rm -rf .build .build-fuzz

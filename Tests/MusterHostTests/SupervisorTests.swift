@@ -269,6 +269,21 @@ final class SupervisorTests {
         #expect(device.closes == 0)
     }
 
+    @Test("a driver that promises more and brings nothing ends the poll", .timeLimit(.minutes(1)))
+    func idlePages() async throws {
+        struct Promising: PollingSession {
+            let identity = DeviceIdentity()
+            func close() async {}
+            func poll(_ request: PollRequest) async throws(DeviceFault) -> PollPage {
+                PollPage(records: [], cursor: request.cursor, hasMore: true)
+            }
+        }
+        let poll = try services().logPoll(for: try configured())
+        await #expect {
+            _ = try await poll.run(Promising())
+        } throws: { ($0 as? DeviceFault)?.code == .malformed }
+    }
+
     @Test("skips what was there before the first contact when the window says so, and nothing that came later")
     func window() async throws {
         let services = try services()

@@ -34,6 +34,8 @@ struct LogPoll: Sendable {
     var found: (@Sendable (LogInventory?, SourceReset?) -> Void)?
 
     static let pageLimit = 2_000
+    /// So many pages in a row without a record end a poll.
+    static let maximumIdlePages = 100
     /// What a driver may take for a page: whole logs are verified within one.
     static let pageTimeout = Duration.seconds(900)
 
@@ -43,7 +45,13 @@ struct LogPoll: Sendable {
         var intake = Intake(device: device, zone: zone, source: .poll)
         var summary = PollSummary()
         var page = try await fetch(session, after: start.cursor).get()
+        var idlePages = 0
         while true {
+            // A driver that promises more and brings nothing would keep the host busy for ever.
+            idlePages = page.records.isEmpty && page.rejected.isEmpty ? idlePages + 1 : 0
+            guard idlePages < Self.maximumIdlePages else {
+                throw DeviceFault(.malformed, "the device promises more of its log and sends nothing")
+            }
             let entry = entry(page, floor: start.floor, &intake, &summary)
             async let committed = writer.commit(entry)
             guard page.hasMore else {
