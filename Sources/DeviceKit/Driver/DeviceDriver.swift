@@ -3,6 +3,7 @@
 /// A driver has no sockets, timers, clocks or randomness of its own: they come in a ``DriverContext``. The host makes
 /// one driver per configured device and opens one session at a time.
 public protocol DeviceDriver: Sendable {
+    /// What can be set under `settings:` of a device.
     associatedtype Settings: DriverSettings
 
     /// Who the driver is and what it can do.

@@ -29,19 +29,23 @@ public protocol DriverLog: Sendable {
     func log(_ level: DriverLogLevel, _ message: String, metadata: [String: String])
 }
 
+/// How much a line matters.
 public enum DriverLogLevel: String, Sendable, Hashable, CaseIterable {
     case trace, debug, info, warning
 }
 
 extension DriverLog {
+    /// For developers.
     public func debug(_ message: String, _ metadata: [String: String] = [:]) {
         log(.debug, message, metadata: metadata)
     }
 
+    /// Nobody else can learn of it.
     public func info(_ message: String, _ metadata: [String: String] = [:]) {
         log(.info, message, metadata: metadata)
     }
 
+    /// An operator should know.
     public func warning(_ message: String, _ metadata: [String: String] = [:]) {
         log(.warning, message, metadata: metadata)
     }

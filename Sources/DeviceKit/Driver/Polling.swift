@@ -56,6 +56,7 @@ public struct PollPage: Sendable, Hashable {
 
 /// Why a device's log begins a new epoch.
 public struct SourceReset: Sendable, Hashable {
+    /// What happened to the log.
     public enum Reason: String, Sendable, Hashable, CaseIterable {
         case deviceReplaced = "device-replaced"
         case logRewritten = "log-cleared-or-rewritten"

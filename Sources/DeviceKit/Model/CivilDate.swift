@@ -19,6 +19,7 @@ public struct CivilDate: Sendable, Hashable {
         year = Int(yearOfEra + era * 400) + (month <= 2 ? 1 : 0)
     }
 
+    /// Negative before 1970. `month` is 1...12; a day beyond its month counts on.
     public static func daysSince1970(year: Int, month: Int, day: Int) -> Int {
         let marchYear = Int64(month <= 2 ? year - 1 : year)
         let era = marchYear.flooredQuotient(dividingBy: 400)

@@ -23,9 +23,11 @@ public struct DeviceIdentity: Sendable, Hashable {
 
 /// How full a terminal's own log is. Counts are zero or more; `nil` where the terminal does not say.
 public struct LogInventory: Sendable, Hashable {
+    /// Records that the log holds.
     public var recordCount: Int?
     public var recordCapacity: Int?
     public var peopleCount: Int?
+    /// The wall time of the oldest record.
     public var oldest: LocalDateTime?
 
     public init(
@@ -40,6 +42,7 @@ public struct LogInventory: Sendable, Hashable {
 
 /// Somebody who is enrolled on a terminal. No credentials: passwords and templates are never read for a listing.
 public struct Person: Sendable, Hashable {
+    /// What somebody may do at the terminal itself.
     public enum Privilege: String, Sendable, Hashable { case user, enroller, manager, administrator }
 
     /// The user id that punches carry.

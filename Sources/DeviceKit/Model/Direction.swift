@@ -1,5 +1,6 @@
 /// Which way a punch goes, as the terminal says it. The raw number is always kept: terminals define their own.
 public struct Direction: Sendable, Hashable {
+    /// The words of the field; `unknown` where the terminal's number has none of these meanings.
     public enum Kind: String, Sendable, Hashable, CaseIterable {
         case `in`, out, breakIn, breakOut, overtimeIn, overtimeOut, unknown
     }
@@ -16,6 +17,7 @@ public struct Direction: Sendable, Hashable {
 
 /// How a person proved to be the one. The raw number is always kept: its meaning differs by model.
 public struct Verification: Sendable, Hashable {
+    /// The words of the field; `combination` is two or more together, `unknown` any other number.
     public enum Kind: String, Sendable, Hashable, CaseIterable {
         case password, fingerprint, card, face, palm, vein, combination, mobile, unknown
     }

@@ -28,11 +28,13 @@ public struct JSONObjectWriter: Sendable {
         bytes.append(contentsOf: String(value).utf8)
     }
 
+    /// `true` or `false`.
     public mutating func member(_ key: StaticString, _ value: Bool) {
         begin(key)
         bytes.append(contentsOf: (value ? "true" : "false").utf8)
     }
 
+    /// A text, escaped.
     public mutating func member(_ key: StaticString, _ value: String) {
         begin(key)
         JSONText.append(value, to: &bytes)
@@ -48,6 +50,7 @@ public struct JSONObjectWriter: Sendable {
         member(key, value)
     }
 
+    /// An object that is JSON already, as it stands.
     public mutating func member(_ key: StaticString, _ value: RawJSON) {
         begin(key)
         bytes.append(contentsOf: value.text.utf8)

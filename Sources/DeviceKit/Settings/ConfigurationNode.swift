@@ -25,6 +25,7 @@ public struct ConfigurationNode: Sendable, Hashable {
         }
     }
 
+    /// A key of a mapping, with where it stands, and its value.
     public struct Member: Sendable, Hashable {
         public let key: String
         public let keyMark: SourceMark

@@ -1,5 +1,6 @@
 /// One problem of a configuration, with its place.
 public struct Diagnostic: Error, Sendable, Hashable {
+    /// An error keeps a configuration from loading; a warning does not.
     public enum Severity: String, Sendable, Hashable { case error, warning }
 
     public let severity: Severity

@@ -8,6 +8,7 @@ public indirect enum JSONNode: Sendable, Hashable {
     case array([JSONNode])
     case object([Member])
 
+    /// A key of an object and its value.
     public struct Member: Sendable, Hashable {
         public let key: String
         public let value: JSONNode
@@ -23,6 +24,7 @@ public indirect enum JSONNode: Sendable, Hashable {
         .object(pairs.compactMap { pair in pair.value.map { Member(key: pair.key, value: $0) } })
     }
 
+    /// An array of texts.
     public static func strings(_ texts: some Sequence<String>) -> JSONNode { .array(texts.map { .string($0) }) }
 
     /// The object with one more member at its end, or with that member's value replaced where it stands.

@@ -1,5 +1,6 @@
 /// How often something happens: `2/min`, `0.5/s`, `100/h`, `30/day`.
 public struct Rate: Sendable, Hashable, CustomStringConvertible {
+    /// What a rate counts by.
     public enum Unit: String, Sendable, Hashable, CaseIterable {
         case second = "s"
         case minute = "min"
@@ -35,6 +36,7 @@ public struct Rate: Sendable, Hashable, CustomStringConvertible {
         self.init(count, per: unit)
     }
 
+    /// So many in a minute.
     public static func perMinute(_ count: UInt32) -> Rate { Rate(count: Double(count), unit: .minute) }
 
     private init(count: Double, unit: Unit) {

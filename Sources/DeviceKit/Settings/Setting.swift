@@ -41,6 +41,8 @@ public protocol SettingDeclaration: Sendable {
     var documentation: SettingDocumentation { get }
     /// What holds when the key is not given; `nil` when it must be given.
     var fallbackValue: (any Sendable & Hashable)? { get }
+    /// The value of a node.
+    /// - Throws: ``ConfigurationError`` with the place of the node.
     func decode(_ node: ConfigurationNode) throws(ConfigurationError) -> any Sendable & Hashable
     /// The value as a person would write it, secrets redacted; `nil` for the absence of one.
     func text(of value: any Sendable & Hashable) -> String?

@@ -12,6 +12,7 @@ public struct JournaledPunch: Sendable, Hashable {
 
 /// A place that punches are delivered to. The host makes one per entry under `sinks:` and calls it from one task.
 public protocol PunchSink: Sendable {
+    /// What can be set under the sink's key in the configuration.
     associatedtype Settings: SinkSettings
 
     /// The name in `type:` of the configuration and one sentence.
@@ -33,13 +34,17 @@ public protocol PunchSink: Sendable {
     func close() async
 }
 
+/// Settings of a sink that decode themselves from values which their ``schema`` has already checked.
 public protocol SinkSettings: Sendable {
+    /// The one declaration of every key.
     static var schema: SettingsSchema { get }
     /// - Throws: ``ConfigurationError`` for rules between keys.
     init(_ values: SettingsValues) throws(ConfigurationError)
 }
 
+/// Who a sink is.
 public struct SinkManifest: Sendable, Hashable {
+    /// The name in `type:` of the configuration.
     public let id: String
     public let summary: String
 
@@ -68,7 +73,9 @@ public struct SinkContext: Sendable {
 
 /// What became of each punch of a batch.
 public struct Delivery: Sendable, Hashable {
+    /// One punch that the target will never take.
     public struct Rejection: Sendable, Hashable {
+        /// Its place in the journal.
         public var position: Int64
         /// One sentence: why the target will never take it.
         public var reason: String
@@ -82,6 +89,7 @@ public struct Delivery: Sendable, Hashable {
     /// Punches that the target refuses for good; the rest are delivered.
     public var rejected: [Rejection]
 
+    /// Everything in the batch is safe at the target.
     public static let allAccepted = Delivery(rejected: [])
 
     public init(rejected: [Rejection]) { self.rejected = rejected }
@@ -89,6 +97,7 @@ public struct Delivery: Sendable, Hashable {
 
 /// Why a delivery failed as a whole.
 public struct SinkFault: Error, Sendable, Hashable, CustomStringConvertible {
+    /// What the host does next.
     public enum Kind: String, Sendable, Hashable {
         /// Try again later with growing delays.
         case transient

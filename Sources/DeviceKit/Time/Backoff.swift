@@ -18,5 +18,6 @@ public struct Backoff: Sendable, Equatable {
         return delay * Double.random(in: 0.5...1, using: &random)
     }
 
+    /// The next delay is of ``base`` again.
     public mutating func reset() { failures = 0 }
 }

@@ -13,6 +13,7 @@ public struct CronSchedule: Sendable, Hashable, CustomStringConvertible {
     private let months: FieldSet
     private let daysOfWeek: FieldSet
 
+    /// Why a text is no schedule.
     public struct ParseError: Error, Sendable, Hashable {
         /// One sentence that names the field.
         public let message: String

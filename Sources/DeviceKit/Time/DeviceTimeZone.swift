@@ -37,6 +37,7 @@ public struct DeviceTimeZone: Sendable, Hashable, CustomStringConvertible {
         self.table = table
     }
 
+    /// What the wall clock of this zone meant when it showed `local`.
     public func resolve(_ local: LocalDateTime) -> Resolution {
         let wall = local.wallSeconds
         // A transition moves the offset by a day at the most, so only those around the reading can matter.

@@ -2,9 +2,11 @@ internal import Synchronization
 
 /// A source of chance that several tasks can share. The host's is the system's; a test's is seeded.
 public protocol RandomSource: Sendable {
+    /// 64 evenly distributed bits.
     func next() -> UInt64
 }
 
+/// The system's own source.
 public struct SystemRandom: RandomSource {
     public init() {}
 

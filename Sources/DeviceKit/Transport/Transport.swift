@@ -1,5 +1,6 @@
 /// Where a device listens.
 public struct Endpoint: Sendable, Hashable, CustomStringConvertible {
+    /// What carries the bytes.
     public enum Kind: String, Sendable, Hashable { case tcp, udp }
 
     public let kind: Kind

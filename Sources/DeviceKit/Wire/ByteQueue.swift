@@ -8,6 +8,7 @@ public struct ByteQueue: Sendable {
     public var count: Int { bytes.count - start }
     public var isEmpty: Bool { count == 0 }
 
+    /// Bytes that have arrived.
     public mutating func append(_ more: some Sequence<UInt8>) { bytes.append(contentsOf: more) }
 
     /// The first `count` bytes, or `nil` while there are fewer. They stay in the queue.

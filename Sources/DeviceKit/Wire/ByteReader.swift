@@ -15,6 +15,7 @@ public struct ByteReader: Sendable {
     /// Bytes that have been read.
     public var offset: Int { index - bytes.startIndex }
 
+    /// One byte.
     public mutating func u8() throws(WireError) -> UInt8 {
         try require(1)
         defer { index += 1 }
@@ -57,6 +58,7 @@ public struct ByteReader: Sendable {
         try take(count).prefix { $0 != 0 }
     }
 
+    /// Passes over bytes.
     public mutating func skip(_ count: Int) throws(WireError) { _ = try take(count) }
 
     /// Everything that is left.
