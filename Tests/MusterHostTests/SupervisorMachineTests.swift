@@ -311,6 +311,17 @@ struct SupervisorMachineTests {
         #expect(away.handle(.pollRequested) == [.open])
     }
 
+    @Test("a poll that was asked for during one is not forgotten when the schedule falls due meanwhile")
+    func requestDuringDuePoll() throws {
+        var run = try MachineRun.online(poll: "*/5 * * * *")
+        #expect(run.handle(.pollRequested) == [.poll])
+        #expect(run.handle(.pollRequested) == [])
+        run.advance(.seconds(300))
+        #expect(run.handle(.timePassed) == [])
+        #expect(run.handle(.pollFinished) == [.poll])
+        #expect(run.handle(.pollFinished) == [])
+    }
+
     @Test("stops in every state, and begins nothing afterwards")
     func stop() throws {
         var states = [try MachineRun(), try MachineRun.online(), try MachineRun.online(capturing: false)]

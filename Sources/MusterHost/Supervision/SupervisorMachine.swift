@@ -302,7 +302,7 @@ struct SupervisorMachine: Sendable {
             session = state.session ?? session
             if pollIsDue, plan.canPoll {
                 guard session.operation == nil else {
-                    session.wantsPoll = session.operation != .poll
+                    session.wantsPoll = session.wantsPoll || session.operation != .poll
                     replace(session)
                     return []
                 }
