@@ -44,13 +44,14 @@ enum CommitWriter {
     private static func moveCursor(_ entry: JournalEntry, device: Int64, _ database: Database) throws {
         switch entry.cursor {
         case .keep: break
-        case .set(let cursor, let floor):
+        case .set(let cursor, let floor, let logTime):
             try database.execute(
-                sql: "UPDATE devices SET cursor = ?, floor = ? WHERE id = ?",
-                arguments: [DatabaseBytes(cursor.bytes), floor?.wallSeconds, device])
+                sql: "UPDATE devices SET cursor = ?, floor = ?, log_time = ifnull(?, log_time) WHERE id = ?",
+                arguments: [DatabaseBytes(cursor.bytes), floor?.wallSeconds, logTime?.millisecondsSince1970, device])
         case .clear:
             try database.execute(
-                sql: "UPDATE devices SET cursor = NULL, floor = NULL WHERE id = ?", arguments: [device])
+                sql: "UPDATE devices SET cursor = NULL, floor = NULL, log_time = NULL WHERE id = ?",
+                arguments: [device])
         }
         if entry.beginsEpoch {
             try database.execute(sql: "UPDATE devices SET epoch = epoch + 1 WHERE id = ?", arguments: [device])

@@ -4,8 +4,10 @@ public import DeviceKit
 public struct JournalEntry: Sendable {
     public enum CursorChange: Sendable, Hashable {
         case keep
-        /// - Parameter floor: records with an earlier wall time were skipped at the first contact.
-        case set(Cursor, floor: LocalDateTime?)
+        /// - Parameters:
+        ///   - floor: records with an earlier wall time were skipped at the first contact.
+        ///   - logTime: the instant of the last record before the cursor; `nil` keeps the one that is stored.
+        case set(Cursor, floor: LocalDateTime?, logTime: Instant? = nil)
         case clear
     }
 
@@ -53,6 +55,8 @@ public struct StoredCursor: Sendable, Hashable {
     public var cursor: Cursor
     /// Records with an earlier wall time were skipped at the first contact, because the schedule's window says so.
     public var floor: LocalDateTime?
+    /// The instant of the last record that was read; what follows it in the log happened later.
+    public var logTime: Instant?
     /// 1 for the first log that the device had, one more for each reset.
     public var epoch: Int
 }

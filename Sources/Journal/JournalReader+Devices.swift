@@ -5,13 +5,16 @@ extension JournalReader {
     public func cursor(for device: DeviceID) async throws(JournalError) -> StoredCursor? {
         try await read { database in
             let row = try Row.fetchOne(
-                database, sql: "SELECT cursor, floor, epoch FROM devices WHERE name = ?", arguments: [device.name])
+                database, sql: "SELECT cursor, floor, epoch, log_time FROM devices WHERE name = ?",
+                arguments: [device.name])
             guard let row, let stored: DatabaseBytes = row[0], let cursor = Cursor(bytes: stored.bytes) else {
                 return nil
             }
             let floor: Int64? = row[1]
+            let logTime: Int64? = row[3]
             return StoredCursor(
-                cursor: cursor, floor: floor.flatMap { LocalDateTime(exactlyWallSeconds: $0) }, epoch: row[2])
+                cursor: cursor, floor: floor.flatMap { LocalDateTime(exactlyWallSeconds: $0) },
+                logTime: logTime.map { Instant(millisecondsSince1970: $0) }, epoch: row[2])
         }
     }
 

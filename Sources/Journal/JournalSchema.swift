@@ -65,7 +65,11 @@ enum JournalSchema {
             rejected_at INTEGER NOT NULL,
             PRIMARY KEY (sink, position)
         ) WITHOUT ROWID;
+        """,
         """
+        -- The instant of the last record that was read from the device's log.
+        ALTER TABLE devices ADD COLUMN log_time INTEGER;
+        """,
     ]
 
     static var newestVersion: Int { versions.count }

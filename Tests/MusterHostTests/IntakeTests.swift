@@ -56,6 +56,34 @@ struct IntakeTests {
         #expect(second.time - first.time == .seconds(3_600))
     }
 
+    @Test("a record of a repeated hour that the journal has is the same punch", arguments: [0, 3_600])
+    func known(_ offset: Int) throws {
+        let known = try #require(Instant(rfc3339: "2026-11-01T05:10:00Z")) + .seconds(offset)
+        var intake = try intake()
+        intake.memory.known = [Intake.Moment(code: "7", instant: known)]
+        #expect(intake.punch(try record("2026-11-01 01:10:00"), receivedAt: Self.now).time == known)
+    }
+
+    @Test("a log goes on where the last poll left it, also within a repeated hour")
+    func continued() throws {
+        var intake = try intake()
+        intake.memory.logTime = Instant(rfc3339: "2026-11-01T05:50:00Z")
+        let time = intake.punch(try record("2026-11-01 01:10:00"), receivedAt: Self.now).time
+        #expect(time.description == "2026-11-01T06:10:00Z")
+    }
+
+    @Test("a punch that was read before is not moved by what was read after it")
+    func readAgain() throws {
+        var intake = try intake()
+        let first = try #require(Instant(rfc3339: "2026-11-01T05:10:00Z"))
+        intake.memory = Intake.Memory(
+            known: [Intake.Moment(code: "7", instant: first)], logTime: first + .seconds(3_000))
+        #expect(intake.punch(try record("2026-11-01 01:10:00"), receivedAt: Self.now).time == first)
+        #expect(
+            intake.punch(try record("2026-11-01 01:10:00", code: "8"), receivedAt: Self.now).time == first,
+            "somebody else at the same second")
+    }
+
     @Test("a captured punch is the reading that is nearer to now", arguments: [0, 3_600])
     func captured(_ offset: Int) throws {
         var intake = try intake("America/New_York", .capture)

@@ -180,6 +180,17 @@ struct SupervisorMachineTests {
         #expect(run.handle(.timePassed) == [.open])
     }
 
+    @Test("says that the credentials are refused, also of a device that was away before")
+    func blockedWhileAway() throws {
+        var run = try MachineRun()
+        run.handle(.started, .openFailed(DeviceFault(.refused, "off")))
+        run.advance(.seconds(10))
+        let fault = DeviceFault(.unauthorised, "wrong key")
+        #expect(run.handle(.timePassed, .openFailed(fault)) == [.open, .logBlocked(fault)])
+        run.advance(.seconds(900))
+        #expect(run.handle(.timePassed, .openFailed(fault)) == [.open])
+    }
+
     @Test("gives a device up whose settings cannot work")
     func faulted() throws {
         var run = try MachineRun()

@@ -254,6 +254,16 @@ final class SupervisorTests {
         await running
     }
 
+    @Test("answers a poll that is asked for while the host ends, and after", .timeLimit(.minutes(1)))
+    func syncAtTheEnd() async throws {
+        let supervisor = Supervisor(try configured(), services: try services())
+        supervisor.requestStop()
+        async let early = supervisor.sync()
+        await supervisor.run()
+        #expect(await early == .failure(.cancelled))
+        #expect(await supervisor.sync() == .failure(.cancelled))
+    }
+
     @Test("ends although a driver hangs, after the time that closing may take")
     func hangingDriver() async throws {
         let services = try services()

@@ -27,8 +27,11 @@ public struct PunchImport: Sendable {
     /// - Parameter isDryRun: counts and changes nothing.
     /// - Throws: ``JournalError`` when a host owns the data directory.
     public func run(into directory: DataDirectory, isDryRun: Bool) async throws(JournalError) -> Outcome {
-        var intake = Intake(device: device.id, zone: device.zone, source: .import)
         let now = time.now()
+        var intake = Intake(device: device.id, zone: device.zone, source: .import)
+        if directory.hasJournal, let span = Intake.doubt(records, zone: device.zone) {
+            intake.memory.known = try await JournalReader(directory).moments(of: device.id, in: span)
+        }
         let punches = records.map { intake.punch($0, receivedAt: now) }
         var outcome = Outcome(implausible: punches.count { !$0.isValid })
         if isDryRun {

@@ -7,8 +7,23 @@ struct Intake: Sendable {
     let zone: DeviceTimeZone
     let source: Punch.Source
 
-    /// The last punch in the order of the source; decides between the two readings of a repeated hour.
-    private var last: (code: String, instant: Instant)?
+    /// What the journal knows of the device, for records of a repeated hour.
+    var memory = Memory()
+    /// The last punch in the order of the source.
+    private(set) var last: Moment?
+
+    /// A person's punch of the device.
+    struct Moment: Sendable, Hashable {
+        let code: String
+        let instant: Instant
+    }
+
+    struct Memory: Sendable, Equatable {
+        /// Punches of the journal at the instants that a record may mean.
+        var known: Set<Moment> = []
+        /// The instant of the last record that an earlier poll read: what is new in the log came after it.
+        var logTime: Instant?
+    }
 
     /// Before this no terminal of today was built.
     private static let earliestPlausible = Instant(secondsSince1970: 946_684_800)  // 2000-01-01
@@ -24,7 +39,7 @@ struct Intake: Sendable {
     mutating func punch(_ record: PunchRecord, receivedAt now: Instant) -> Punch {
         var notes: [String] = []
         let time = instant(of: record, now: now, &notes)
-        last = (record.code, time)
+        last = Moment(code: record.code, instant: time)
         let isValid = judge(time, now: now, &notes)
         return Punch(
             device: device, time: time, record: record, source: source, receivedAt: now, isValid: isValid,
@@ -45,15 +60,37 @@ struct Intake: Sendable {
     }
 
     /// A captured punch is the reading that is nearer to now. In a log the earlier reading holds, unless the order says
-    /// otherwise: what comes after cannot have happened before.
+    /// otherwise: what comes after cannot have happened before. Where the order leaves both open, the reading that the
+    /// journal has already is the same punch.
     private func choose(_ code: String, _ earlier: Instant, _ later: Instant, now: Instant) -> Instant {
         if source == .capture {
             let (fromEarlier, fromLater) = (now - earlier, later - now)
             return fromEarlier > max(fromLater, .zero - fromLater) ? later : earlier
         }
-        guard let last, later - last.instant < .seconds(86_400) else { return earlier }
-        if earlier < last.instant || (earlier == last.instant && last.code == code) { return later }
-        return earlier
+        if let last, Self.isNear(last.instant, earlier) {
+            if earlier < last.instant || (earlier == last.instant && last.code == code) { return later }
+        }
+        let isKnown = { instant in memory.known.contains(Moment(code: code, instant: instant)) }
+        if isKnown(earlier) { return earlier }
+        if isKnown(later) { return later }
+        guard last == nil, let logTime = memory.logTime, Self.isNear(logTime, earlier) else { return earlier }
+        return earlier < logTime ? later : earlier
+    }
+
+    /// The instants that records of a repeated hour may mean; `nil` when each record has one reading.
+    static func doubt(_ records: [PunchRecord], zone: DeviceTimeZone) -> ClosedRange<Instant>? {
+        var span: ClosedRange<Instant>?
+        for record in records {
+            guard case .overlap(let earlier, let later) = zone.resolve(record.localTime) else { continue }
+            span = min(span?.lowerBound ?? earlier, earlier)...max(span?.upperBound ?? later, later)
+        }
+        return span
+    }
+
+    /// Whether the order of a log says anything of two instants: beyond a day a clock was set in between.
+    private static func isNear(_ one: Instant, _ other: Instant) -> Bool {
+        let gap = one - other
+        return max(gap, .zero - gap) < .seconds(86_400)
     }
 
     private func judge(_ time: Instant, now: Instant, _ notes: inout [String]) -> Bool {

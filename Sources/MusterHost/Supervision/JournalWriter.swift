@@ -55,6 +55,16 @@ final class JournalWriter: Sendable {
         }
     }
 
+    /// The punches of a device in a span of time.
+    func moments(of device: DeviceID, in span: ClosedRange<Instant>) async throws(DeviceFault) -> Set<Intake.Moment> {
+        do throws(JournalError) {
+            return try await journal.reader.moments(of: device, in: span)
+        } catch {
+            onFatal(error)
+            throw .cancelled
+        }
+    }
+
     func saveStatus(_ status: DeviceStatus) async {
         do throws(JournalError) {
             try await journal.saveStatus(status)
@@ -77,6 +87,20 @@ final class JournalWriter: Sendable {
                 metadata: ["error": "\(error?.message ?? "")"])
         } else {
             log.notice("there is room for the journal again")
+        }
+    }
+}
+
+extension JournalReader {
+    /// The punches of a device in a span of time, by person and instant.
+    func moments(of device: DeviceID, in span: ClosedRange<Instant>) async throws(JournalError) -> Set<Intake.Moment> {
+        var filter = Filter(device: device, since: span.lowerBound, until: span.upperBound + .milliseconds(1))
+        var moments: Set<Intake.Moment> = []
+        while true {
+            let page = try await punches(filter, limit: 10_000)
+            guard let last = page.last else { return moments }
+            for known in page { moments.insert(Intake.Moment(code: known.punch.code, instant: known.punch.time)) }
+            filter.afterPosition = last.position
         }
     }
 }

@@ -43,6 +43,7 @@ struct LogPoll: Sendable {
     func run(_ session: any PollingSession) async throws(DeviceFault) -> PollSummary {
         let start = try await place()
         var intake = Intake(device: device, zone: zone, source: .poll)
+        intake.memory.logTime = start.logTime
         var summary = PollSummary()
         var page = try await fetch(session, after: start.cursor).get()
         var idlePages = 0
@@ -52,6 +53,8 @@ struct LogPoll: Sendable {
             guard idlePages < Self.maximumIdlePages else {
                 throw DeviceFault(.malformed, "the device promises more of its log and sends nothing")
             }
+            if page.reset != nil { intake.memory.logTime = nil }
+            try await recall(page.records, &intake)
             let entry = entry(page, floor: start.floor, &intake, &summary)
             async let committed = writer.commit(entry)
             guard page.hasMore else {
@@ -70,13 +73,19 @@ struct LogPoll: Sendable {
 
     /// Where to begin. The floor is fixed at the first contact, so that nothing made since is ever skipped; a window
     /// that was widened to everything reads from the oldest record again.
-    private func place() async throws(DeviceFault) -> (cursor: Cursor?, floor: LocalDateTime?) {
+    private func place() async throws(DeviceFault) -> (cursor: Cursor?, floor: LocalDateTime?, logTime: Instant?) {
         let stored = try await writer.cursor(for: device)
         guard let stored else {
-            return (nil, HistoryFloor.start(of: window, zone: zone, now: time.now()))
+            return (nil, HistoryFloor.start(of: window, zone: zone, now: time.now()), nil)
         }
-        if window == .all, stored.floor != nil { return (nil, nil) }
-        return (stored.cursor, stored.floor)
+        if window == .all, stored.floor != nil { return (nil, nil, nil) }
+        return (stored.cursor, stored.floor, stored.logTime)
+    }
+
+    /// Looks up what the journal has of a repeated hour: one night a year, so that other polls ask nothing.
+    private func recall(_ records: [PunchRecord], _ intake: inout Intake) async throws(DeviceFault) {
+        guard let span = Intake.doubt(records, zone: zone) else { return }
+        intake.memory.known = try await writer.moments(of: device, in: span)
     }
 
     private func fetch(
@@ -113,7 +122,8 @@ struct LogPoll: Sendable {
         found?(page.inventory, page.reset)
         return JournalEntry(
             device: device, punches: punches, rejected: page.rejected,
-            cursor: page.cursor.map { .set($0, floor: floor) } ?? .keep, beginsEpoch: page.reset != nil,
+            cursor: page.cursor.map { .set($0, floor: floor, logTime: intake.last?.instant) } ?? .keep,
+            beginsEpoch: page.reset != nil,
             receivedAt: now)
     }
 

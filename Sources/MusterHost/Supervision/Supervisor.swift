@@ -79,6 +79,10 @@ public actor Supervisor {
             group.cancelAll()
         }
         await endSession()
+        post.finish()
+        for await message in inbox {
+            if case .sync(let continuation) = message { continuation.resume(returning: .failure(.cancelled)) }
+        }
         failSyncs(.cancelled)
         await publish()
     }
@@ -88,7 +92,12 @@ public actor Supervisor {
 
     /// Polls the device now, connecting if needed.
     public func sync() async -> Result<PollSummary, DeviceFault> {
-        await withCheckedContinuation { post.yield(.sync($0)) }
+        await withCheckedContinuation { continuation in
+            // After the end of `run` nobody reads what is posted.
+            if case .terminated = post.yield(.sync(continuation)) {
+                continuation.resume(returning: .failure(.cancelled))
+            }
+        }
     }
 
     /// What is known of the device at this moment.

@@ -9,9 +9,9 @@ enum SupervisorLog {
         case .logBack(let absence):
             log.notice("the device is back", metadata: ["away": "\(absence.components.seconds)s"])
         case .logBlocked(let fault):
-            log.error("the device refuses us: trying rarely from now on", metadata: ["error": "\(fault)"])
+            log.error("ADMIN ALERT the device refuses us: trying rarely from now on", metadata: ["error": "\(fault)"])
         case .logFaulted(let fault):
-            log.error("the device is given up until its settings change", metadata: ["error": "\(fault)"])
+            log.error("ADMIN ALERT the device is given up until its settings change", metadata: ["error": "\(fault)"])
         case .logPollFailed(let fault):
             log.warning("the device's log could not be read", metadata: ["error": "\(fault)"])
         case .alert(let failures, let fault):

@@ -138,6 +138,7 @@ struct SupervisorMachine: Sendable {
         _ fault: DeviceFault, _ moment: SupervisorMoment, _ random: inout some RandomNumberGenerator
     ) -> [SupervisorAction] {
         guard fault.kind != .cancelled else { return [] }
+        let wasRefused = lastFault?.kind == .authentication
         lastFault = fault
         failuresInARow += 1
         var actions: [SupervisorAction] = []
@@ -145,7 +146,7 @@ struct SupervisorMachine: Sendable {
         if isFirst { awaySince = moment.uptime }
         switch fault.kind {
         case .authentication:
-            if isFirst { actions.append(.logBlocked(fault)) }
+            if !wasRefused { actions.append(.logBlocked(fault)) }
             state = .blocked(until: moment.uptime + plan.timers.blockedRetry)
         case .permanent:
             state = .faulted(fault)
