@@ -19,6 +19,8 @@ let serviceLifecycle = Target.Dependency.product(name: "ServiceLifecycle", packa
 let unixSignals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
 let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
 let sqlite = Target.Dependency.product(name: "GRDBSQLite", package: "GRDB.swift")
+let asyncHTTPClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
+let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 
 let package = Package(
@@ -31,9 +33,11 @@ let package = Package(
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     ],
     targets: [
@@ -44,10 +48,18 @@ let package = Package(
         // System libraries and their thin wrappers.
         .systemLibrary(name: "CLibYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
         .target(name: "YAML", dependencies: ["CLibYAML", "DeviceKit"], swiftSettings: settings),
+        .systemLibrary(name: "CLibPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
+        .target(name: "Postgres", dependencies: ["CLibPQ"], swiftSettings: settings),
+        .systemLibrary(name: "CLibMosquitto", pkgConfig: "libmosquitto", providers: [.apt(["libmosquitto-dev"])]),
+        .target(name: "MQTT", dependencies: ["CLibMosquitto"], swiftSettings: settings),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
 
         // The host.
         .target(name: "Journal", dependencies: ["DeviceKit", grdb, sqlite], swiftSettings: settings),
-        .target(name: "Sinks", dependencies: ["DeviceKit"], swiftSettings: settings),
+        .target(
+            name: "Sinks",
+            dependencies: ["DeviceKit", "Postgres", "MQTT", "CZlib", asyncHTTPClient, crypto, nioCore],
+            swiftSettings: settings),
         .target(
             name: "MusterHost",
             dependencies: ["DeviceKit", "Journal", "YAML", nioCore, nioPosix, logging, serviceLifecycle, unixSignals],
@@ -98,8 +110,8 @@ let package = Package(
         .testTarget(
             name: "IntegrationTests",
             dependencies: [
-                "DeviceKit", "Journal", "MusterHost", "SimulatorDriver", "ZKTecoDriver", "ZKTecoEmulator", "muster",
-                logging,
+                "DeviceKit", "DeviceKitTesting", "Journal", "MusterHost", "SimulatorDriver", "Sinks", "ZKTecoDriver",
+                "ZKTecoEmulator", "muster", logging,
             ],
             resources: [.copy("Python")], swiftSettings: settings),
     ]

@@ -36,12 +36,18 @@ enum JournalDatabase {
             try queue.inDatabase { database in
                 try database.execute(sql: "PRAGMA query_only = ON")
                 let version = try JournalSchema.version(of: database)
-                guard version > 0, version <= JournalSchema.newestVersion else {
+                guard version <= JournalSchema.newestVersion else {
                     throw JournalError(
-                        version == 0 ? .missing : .newerSchema,
+                        .newerSchema,
+                        "\(path) has schema version \(version), newer than this muster knows: use a newer muster")
+                }
+                guard version == JournalSchema.newestVersion else {
+                    throw JournalError(
+                        .missing,
                         version == 0
                             ? "\(path) holds no journal yet: start the host once with muster run"
-                            : "\(path) has schema version \(version), newer than this muster knows: use a newer muster")
+                            : "\(path) was made by an older muster: start the host once with muster run to bring it up to date"
+                    )
                 }
             }
             return queue

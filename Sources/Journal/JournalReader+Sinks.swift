@@ -7,10 +7,13 @@ public struct DeliverablePage: Sendable, Hashable {
     public var punches: [JournaledPunch]
     /// Everything of the devices up to here is in ``punches``, or is not to be delivered.
     public var scannedTo: Int64
+    /// The limit ended the search: there may be more behind ``scannedTo``.
+    public var isCut: Bool
 
-    public init(punches: [JournaledPunch], scannedTo: Int64) {
+    public init(punches: [JournaledPunch], scannedTo: Int64, isCut: Bool = false) {
         self.punches = punches
         self.scannedTo = scannedTo
+        self.isCut = isCut
     }
 }
 
@@ -19,8 +22,10 @@ extension JournalReader {
     /// - Parameters:
     ///   - through: the last position to look at; `nil` for the end of the journal.
     ///   - limit: at most so many punches, 1 or more.
+    ///   - includingInvalid: punches with an implausible time, too.
     public func deliverable(
-        after position: Int64, through end: Int64? = nil, devices: Set<DeviceID>, limit: Int
+        after position: Int64, through end: Int64? = nil, devices: Set<DeviceID>, limit: Int,
+        includingInvalid: Bool = false
     ) async throws(JournalError) -> DeliverablePage {
         let names = devices.map(\.name).sorted()
         let marks = databaseQuestionMarks(count: names.count)
@@ -31,13 +36,28 @@ extension JournalReader {
                 sql: """
                     SELECT \(PunchRow.columns) FROM punches NOT INDEXED
                     CROSS JOIN devices ON devices.id = punches.device
-                    WHERE position > ? AND position <= ? AND is_valid AND name IN (\(marks))
+                    WHERE position > ? AND position <= ? AND (is_valid OR ?) AND name IN (\(marks))
                     ORDER BY position LIMIT \(max(limit, 1))
-                    """, arguments: [position, last] + StatementArguments(names)
+                    """, arguments: [position, last, includingInvalid] + StatementArguments(names)
             ).collect(upTo: max(limit, 1))
             let isFull = punches.count >= max(limit, 1)
             return DeliverablePage(
-                punches: punches, scannedTo: max(position, isFull ? punches.last?.position ?? last : last))
+                punches: punches, scannedTo: max(position, isFull ? punches.last?.position ?? last : last),
+                isCut: isFull)
+        }
+    }
+
+    /// Punches that a sink is to get again, the oldest first.
+    public func redeliverable(to sink: String, limit: Int) async throws(JournalError) -> [JournaledPunch] {
+        try await read { database in
+            try Row.fetchCursor(
+                database,
+                sql: """
+                    SELECT \(PunchRow.columns) FROM redeliveries
+                    CROSS JOIN punches USING (position) CROSS JOIN devices ON devices.id = punches.device
+                    WHERE sink = ? ORDER BY position LIMIT \(max(limit, 1))
+                    """, arguments: [sink]
+            ).collect(upTo: max(limit, 1))
         }
     }
 
@@ -53,7 +73,8 @@ extension JournalReader {
                 database,
                 sql: """
                     SELECT name, delivered, failing_since, last_error,
-                        (SELECT count(*) FROM dead_letters WHERE dead_letters.sink = sinks.name)
+                        (SELECT count(*) FROM dead_letters WHERE dead_letters.sink = sinks.name
+                            AND discarded_at IS NULL)
                     FROM sinks ORDER BY name
                     """
             ).map { row in
@@ -91,20 +112,30 @@ extension JournalReader {
         }
     }
 
-    /// What a sink refused for good, newest first.
-    public func deadLetters(of sink: String, limit: Int) async throws(JournalError) -> [DeadLetter] {
+    /// What sinks refused for good, newest first.
+    /// - Parameter sink: `nil` for all sinks.
+    public func deadLetters(
+        of sink: String? = nil, includingDiscarded: Bool = false, limit: Int
+    ) async throws(JournalError) -> [DeadLetter] {
         try await read { database in
             try Row.fetchAll(
                 database,
                 sql: """
-                    SELECT \(PunchRow.columns), reason, rejected_at FROM dead_letters
+                    SELECT \(PunchRow.columns), reason, rejected_at, attempts, discarded_at, dead_letters.sink AS target,
+                        EXISTS (SELECT 1 FROM redeliveries WHERE redeliveries.sink = dead_letters.sink
+                            AND redeliveries.position = dead_letters.position) AS retrying
+                    FROM dead_letters
                     CROSS JOIN punches USING (position) CROSS JOIN devices ON devices.id = punches.device
-                    WHERE sink = ? ORDER BY position DESC LIMIT \(max(limit, 0))
-                    """, arguments: [sink]
+                    WHERE (dead_letters.sink = ?1 OR ?1 IS NULL) AND (discarded_at IS NULL OR ?2)
+                    ORDER BY position DESC LIMIT \(max(limit, 0))
+                    """, arguments: [sink, includingDiscarded]
             ).map { row in
-                DeadLetter(
-                    sink: sink, punch: try PunchRow.decode(row), reason: row["reason"],
-                    rejectedAt: Instant(millisecondsSince1970: row["rejected_at"]))
+                let isRetrying: Bool = row["retrying"]
+                let discardedAt: Int64? = row["discarded_at"]
+                return DeadLetter(
+                    sink: row["target"], punch: try PunchRow.decode(row), reason: row["reason"],
+                    rejectedAt: Instant(millisecondsSince1970: row["rejected_at"]), attempts: row["attempts"],
+                    state: isRetrying ? .retrying : discardedAt == nil ? .parked : .discarded)
             }
         }
     }

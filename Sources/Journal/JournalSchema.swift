@@ -69,6 +69,29 @@ enum JournalSchema {
         """
         -- The instant of the last record that was read from the device's log.
         ALTER TABLE devices ADD COLUMN log_time INTEGER;
+        -- Punches that a sink gets again, besides what follows its position: replays, and dead letters that are retried.
+        CREATE TABLE redeliveries (
+            sink TEXT NOT NULL,
+            position INTEGER NOT NULL,
+            PRIMARY KEY (sink, position)
+        ) WITHOUT ROWID;
+        ALTER TABLE dead_letters ADD COLUMN attempts INTEGER NOT NULL DEFAULT 1;
+        -- Somebody decided that this letter is of no use; it stays for the record.
+        ALTER TABLE dead_letters ADD COLUMN discarded_at INTEGER;
+        CREATE INDEX dead_letter_position ON dead_letters (position);
+        CREATE INDEX redelivery_position ON redeliveries (position);
+        -- What is left of punches that were kept long enough: a device that sends them again brings nothing new.
+        CREATE TABLE forgotten (
+            device INTEGER NOT NULL REFERENCES devices (id),
+            time INTEGER NOT NULL,
+            code TEXT NOT NULL,
+            PRIMARY KEY (device, time, code)
+        ) WITHOUT ROWID;
+        -- How far an import from elsewhere has come.
+        CREATE TABLE imports (
+            source TEXT PRIMARY KEY,
+            place TEXT NOT NULL
+        ) WITHOUT ROWID;
         """,
     ]
 

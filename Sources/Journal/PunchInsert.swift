@@ -17,7 +17,9 @@ struct PunchInsert {
     init(_ database: Database, device: Int64) throws {
         self.database = database
         self.device = device
-        statement = try database.cachedStatement(sql: PunchRow.insertSQL).sqliteStatement
+        let hasForgotten = try Bool.fetchOne(database, sql: "SELECT EXISTS (SELECT 1 FROM forgotten)") ?? false
+        let sql = hasForgotten ? PunchRow.guardedInsertSQL : PunchRow.insertSQL
+        statement = try database.cachedStatement(sql: sql).sqliteStatement
         texts.reserveCapacity(1_024)
     }
 

@@ -12,13 +12,7 @@ extension PunchJournal {
         _ delivery: SinkDelivery, sink: String, at now: Instant
     ) async throws(JournalError) {
         try await change { database, devices in
-            for rejection in delivery.rejected {
-                try database.execute(
-                    sql: """
-                        INSERT OR REPLACE INTO dead_letters (sink, position, reason, rejected_at) VALUES (?, ?, ?, ?)
-                        """,
-                    arguments: [sink, rejection.position, rejection.reason, now.millisecondsSince1970])
-            }
+            try Self.settle(delivery, sink: sink, at: now, database)
             let statement = try database.cachedStatement(
                 sql: """
                     INSERT INTO sinks (name, position, delivered) VALUES (?, ?, ?) ON CONFLICT (name) DO UPDATE
@@ -39,6 +33,27 @@ extension PunchJournal {
                     INSERT INTO sinks (name, failing_since, last_error) VALUES (?, ?, ?) ON CONFLICT (name) DO UPDATE
                     SET failing_since = excluded.failing_since, last_error = excluded.last_error
                     """, arguments: [sink, failingSince?.millisecondsSince1970, lastError])
+        }
+    }
+
+    /// Letters that were delivered after all are gone; what was refused is one, counted up when it was one before.
+    private static func settle(_ delivery: SinkDelivery, sink: String, at now: Instant, _ database: Database) throws {
+        let refused = Set(delivery.rejected.map(\.position))
+        for position in delivery.redelivered {
+            try database.execute(
+                sql: "DELETE FROM redeliveries WHERE sink = ? AND position = ?", arguments: [sink, position])
+            guard !refused.contains(position) else { continue }
+            try database.execute(
+                sql: "DELETE FROM dead_letters WHERE sink = ? AND position = ?", arguments: [sink, position])
+        }
+        for rejection in delivery.rejected {
+            try database.execute(
+                sql: """
+                    INSERT INTO dead_letters (sink, position, reason, rejected_at) VALUES (?, ?, ?, ?)
+                    ON CONFLICT (sink, position) DO UPDATE SET reason = excluded.reason,
+                        rejected_at = excluded.rejected_at, attempts = attempts + 1, discarded_at = NULL
+                    """,
+                arguments: [sink, rejection.position, rejection.reason, now.millisecondsSince1970])
         }
     }
 

@@ -99,6 +99,13 @@ public final class PunchJournal: Sendable {
     func change(
         _ body: @escaping @Sendable (Database, DeviceKeys) throws -> Void
     ) async throws(JournalError) {
+        try await value(body)
+    }
+
+    /// Runs `body` in a transaction of its own and answers what it answers.
+    func value<Value: Sendable>(
+        _ body: @escaping @Sendable (Database, DeviceKeys) throws -> Value
+    ) async throws(JournalError) -> Value {
         try await Self.transaction(pool, devices, path: directory.journalPath, body)
     }
 

@@ -10,6 +10,15 @@ enum PunchRow {
         ON CONFLICT DO NOTHING
         """
 
+    /// As ``insertSQL``, for a journal that has forgotten punches.
+    static let guardedInsertSQL = """
+        INSERT INTO punches (device, time, code, local_time, direction, direction_raw, verification, verification_raw,
+            work_code, source, received_at, is_valid, notes, raw)
+        SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14
+        WHERE NOT EXISTS (SELECT 1 FROM forgotten WHERE device = ?1 AND time = ?2 AND code = ?3)
+        ON CONFLICT DO NOTHING
+        """
+
     static let columns = """
         position, name, time, code, local_time, direction, direction_raw, verification, verification_raw, work_code,
         source, received_at, is_valid, notes, raw

@@ -41,15 +41,18 @@ public struct SinkDelivery: Sendable, Hashable {
     public var delivered: Int
     /// What the target refused for good; each becomes a dead letter.
     public var rejected: [Delivery.Rejection]
+    /// Punches that were to be delivered again and are now, or were refused again.
+    public var redelivered: [Int64]
 
     public init(
         position: Int64, lanes: [DeviceID: SinkProgress.Lane] = [:], delivered: Int = 0,
-        rejected: [Delivery.Rejection] = []
+        rejected: [Delivery.Rejection] = [], redelivered: [Int64] = []
     ) {
         self.position = position
         self.lanes = lanes
         self.delivered = delivered
         self.rejected = rejected
+        self.redelivered = redelivered
     }
 }
 
@@ -70,5 +73,18 @@ public struct DeadLetter: Sendable, Hashable {
     public var sink: String
     public var punch: JournaledPunch
     public var reason: String
+    /// The last time.
     public var rejectedAt: Instant
+    /// How often the sink has refused it.
+    public var attempts: Int
+    public var state: State
+
+    public enum State: String, Sendable, Hashable, CaseIterable {
+        /// Nothing happens until somebody decides.
+        case parked
+        /// The sink gets it once more.
+        case retrying
+        /// Somebody decided that it is of no use.
+        case discarded
+    }
 }

@@ -25,24 +25,15 @@ struct Fleet: Sendable {
         for supervisor in supervisors { supervisor.requestStop() }
     }
 
-    /// Answers the command line.
-    func answer(_ request: ControlRequest) async -> ControlAnswer {
-        switch request.verb {
-        case .ping: return ControlAnswer(results: [])
-        case .sync:
-            let known = Set(supervisors.map(\.device.id.name))
-            if let unknown = request.devices.first(where: { !known.contains($0) }) {
-                return ControlAnswer(
-                    results: [], error: "the running host has no device \(unknown): restart it after a change")
-            }
-            let wanted = supervisors.filter {
-                request.devices.isEmpty ? $0.device.isEnabled : request.devices.contains($0.device.id.name)
-            }
-            let services = services
-            let results = await wanted.concurrently(Self.syncConcurrency) { supervisor in
-                await services.result(supervisor.device, await supervisor.sync())
-            }
-            return ControlAnswer(results: results.map(\.controlItem))
+    /// Polls devices now, each after the poll that may be running.
+    /// - Parameter names: empty means all that are enabled.
+    func sync(_ names: [String]) async -> [SyncResult] {
+        let wanted = supervisors.filter {
+            names.isEmpty ? $0.device.isEnabled : names.contains($0.device.id.name)
+        }
+        let services = services
+        return await wanted.concurrently(Self.syncConcurrency) { supervisor in
+            await services.result(supervisor.device, await supervisor.sync())
         }
     }
 }

@@ -31,12 +31,15 @@ public struct Host: Sendable {
     public func run(for limit: Duration? = nil) async throws {
         DescriptorLimit.raise()
         let failure = FatalFailure()
-        let services = try open(failure)
+        let services = try await open(failure)
         let delivery = try DeliveryService(configuration, services: services)
         let fleet = Fleet(configuration.devices, services: services)
         let drain = DrainWatch(limit: Self.drainLimit, log: log, overrun: overrun)
         let parts: [any Service] = [
-            delivery, ControlService(fleet: fleet, directory: services.journal.directory, log: log),
+            delivery, KeeperService(keeper: JournalKeeper(configuration: configuration, services: services)),
+            ControlService(
+                desk: ControlDesk(configuration, fleet: fleet, delivery: delivery, journal: services.journal),
+                directory: services.journal.directory, log: log),
             FleetService(fleet: fleet), EndService(failure: failure, limit: limit, time: services.time),
             // Added last and so the first to hear of a shutdown: its time runs from the beginning.
             drain,
@@ -59,7 +62,7 @@ public struct Host: Sendable {
     public func runOnce() async throws -> [SyncResult] {
         DescriptorLimit.raise()
         let failure = FatalFailure()
-        let services = try open(failure)
+        let services = try await open(failure)
         let delivery = try DeliveryService(configuration, services: services)
         let results = await DeviceSync(services).sync(configuration.devices.filter(\.isEnabled))
         try await delivery.deliverBacklog()
@@ -74,17 +77,17 @@ public struct Host: Sendable {
     ) async throws -> [SyncResult] {
         DescriptorLimit.raise()
         let failure = FatalFailure()
-        let sync = DeviceSync(try open(failure))
+        let sync = DeviceSync(try await open(failure))
         let results = await sync.sync(devices, progress: devices.count == 1 ? progress : nil)
         if let error = failure.error { throw error }
         return results
     }
 
-    private func open(_ failure: FatalFailure) throws(JournalError) -> HostServices {
+    private func open(_ failure: FatalFailure) async throws(JournalError) -> HostServices {
         let journal = try PunchJournal(DataDirectory(path: configuration.dataDirectory))
         let log = log
-        return HostServices(
-            journal: journal, dialer: TCPDialer(), log: log,
+        return try await HostServices(
+            journal: journal, dialer: TCPDialer(), log: log, devices: configuration.devices,
             onFatal: { error in
                 log.critical("the journal failed: the host stops", metadata: ["error": "\(error)"])
                 failure.set(error)

@@ -19,12 +19,12 @@ struct FleetService: Service {
 
 /// The control socket; it goes when the shutdown begins.
 struct ControlService: Service {
-    let fleet: Fleet
+    let desk: ControlDesk
     let directory: DataDirectory
     let log: Logger
 
     func run() async throws {
-        let server = ControlServer(directory: directory, log: log) { [fleet] in await fleet.answer($0) }
+        let server = ControlServer(directory: directory, log: log) { [desk] in await desk.answer($0) }
         await cancelWhenGracefulShutdown { await server.run() }
         // A host without its socket goes on.
         try? await gracefulShutdown()

@@ -9,5 +9,7 @@ enum BuiltIns {
         DriverRegistration(SimulatorDriver.self), DriverRegistration(ZKTecoDriver.self),
     ])
 
-    static let sinks = SinkRegistry([SinkRegistration(FileSink.self), SinkRegistration(StdoutSink.self)])
+    static let sinks = SinkRegistry([
+        SinkRegistration(FileSink.self), SinkRegistration(PostgresSink.self), SinkRegistration(StdoutSink.self),
+    ])
 }

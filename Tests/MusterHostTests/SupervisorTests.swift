@@ -162,10 +162,10 @@ final class SupervisorTests {
         _ = ScriptedDevice.shared.withLock { $0.removeValue(forKey: name) }
     }
 
-    private func services() throws -> HostServices {
+    private func services() async throws -> HostServices {
         var log = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         log.logLevel = .critical
-        return HostServices(
+        return try await HostServices(
             journal: try PunchJournal(DataDirectory(path: path)), time: time, random: SeededRandom(seed: 1),
             dialer: ScriptedDialer(), log: log, onFatal: { Issue.record("the journal failed: \($0)") })
     }
@@ -196,7 +196,7 @@ final class SupervisorTests {
 
     @Test("reads the log, captures what comes, and has it in the journal before it is acknowledged")
     func capture() async throws {
-        let services = try services()
+        let services = try await services()
         for second in 0..<10 { device.record(record(Int64(second))) }
         let journal = services.journal
         device.receiverCount.withLock { $0 = { (try? await journal.reader.count()) ?? -1 } }
@@ -217,7 +217,7 @@ final class SupervisorTests {
 
     @Test("reads what it missed after every reconnection")
     func reconnect() async throws {
-        let services = try services()
+        let services = try await services()
         let supervisor = Supervisor(try configured(), services: services)
         async let running: Void = supervisor.run()
         device.punch(record(1))
@@ -238,7 +238,7 @@ final class SupervisorTests {
 
     @Test("polls on request and says what it brought; a device that cannot be reached says why")
     func sync() async throws {
-        let services = try services()
+        let services = try await services()
         let supervisor = Supervisor(try configured(), services: services)
         async let running: Void = supervisor.run()
         device.record(record(1))
@@ -256,7 +256,7 @@ final class SupervisorTests {
 
     @Test("answers a poll that is asked for while the host ends, and after", .timeLimit(.minutes(1)))
     func syncAtTheEnd() async throws {
-        let supervisor = Supervisor(try configured(), services: try services())
+        let supervisor = Supervisor(try configured(), services: try await services())
         supervisor.requestStop()
         async let early = supervisor.sync()
         await supervisor.run()
@@ -266,7 +266,7 @@ final class SupervisorTests {
 
     @Test("ends although a driver hangs, after the time that closing may take")
     func hangingDriver() async throws {
-        let services = try services()
+        let services = try await services()
         device.hang()
         let supervisor = Supervisor(try configured(), services: services)
         let running = Task { await supervisor.run() }
@@ -288,7 +288,7 @@ final class SupervisorTests {
                 PollPage(records: [], cursor: request.cursor, hasMore: true)
             }
         }
-        let poll = try services().logPoll(for: try configured())
+        let poll = try await services().logPoll(for: try configured())
         await #expect {
             _ = try await poll.run(Promising())
         } throws: { ($0 as? DeviceFault)?.code == .malformed }
@@ -296,7 +296,7 @@ final class SupervisorTests {
 
     @Test("skips what was there before the first contact when the window says so, and nothing that came later")
     func window() async throws {
-        let services = try services()
+        let services = try await services()
         var configured = try configured()
         configured.schedule.window = .today
         device.record(record(-86_400))

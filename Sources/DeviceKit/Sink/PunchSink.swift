@@ -32,6 +32,13 @@ public protocol PunchSink: Sendable {
 
     /// Releases everything. Never throws, may come at any time and more than once.
     func close() async
+
+    /// The most punches that one batch should have, 1 or more. Batches grow to it while a backlog is delivered.
+    var largestBatch: Int { get }
+}
+
+extension PunchSink {
+    public var largestBatch: Int { 1_000 }
 }
 
 /// Settings of a sink that decode themselves from values which their ``schema`` has already checked.
@@ -109,10 +116,13 @@ public struct SinkFault: Error, Sendable, Hashable, CustomStringConvertible {
     public let kind: Kind
     /// One sentence for an operator, with the remedy where there is one. Never a secret.
     public let message: String
+    /// The target asked to be left alone for so long; `nil` when it said nothing.
+    public let retryAfter: Duration?
 
-    public init(_ kind: Kind, _ message: String) {
+    public init(_ kind: Kind, _ message: String, retryAfter: Duration? = nil) {
         self.kind = kind
         self.message = message
+        self.retryAfter = retryAfter
     }
 
     public var description: String { message }

@@ -12,6 +12,25 @@ extension ConfigurationAssembler {
         return HostConfiguration.HTTP(listen: listen)
     }
 
+    mutating func readJournal(_ members: [ConfigurationNode.Member]) -> HostConfiguration.Journal? {
+        typealias Keys = ConfigurationKeys.Journal
+        let member = section(ConfigurationKeys.Root.journal, in: members)
+        let node = member?.node ?? ConfigurationNode(.null, at: rootMark, path: ConfigurationKeys.Root.journal)
+        guard let values = Keys.schema.decode(node, owner: member?.keyMark, reportingTo: &report) else { return nil }
+        do throws(ConfigurationError) {
+            let journal = HostConfiguration.Journal(
+                keep: try values.value(Keys.keep), quota: try values.value(Keys.quota),
+                whenFull: try values.value(Keys.whenFull))
+            if journal.quota == nil, values.isGiven(Keys.whenFull.key) {
+                throw values.error(Keys.whenFull.key, "there is no quota that could be full", hint: "add quota: 2GB")
+            }
+            return journal
+        } catch {
+            report += error.diagnostics
+            return nil
+        }
+    }
+
     mutating func readDefaults(_ member: ConfigurationNode.Member) {
         typealias Keys = ConfigurationKeys.Defaults
         guard let members = members(of: member.node) else { return }
@@ -52,12 +71,45 @@ extension ConfigurationAssembler {
             reportUnknown(name, "sink type", at: values.node(type.key) ?? section, known: sinkTypes.names)
             return nil
         }
+        let common = ConfigurationKeys.Sink.common
         let settings = registration.schema.decode(
-            own.filter { $0.key != type.key }, of: section, otherKeys: [type.key], reportingTo: &report)
-        guard let settings, accept({ () throws(ConfigurationError) in try registration.check(settings) }) else {
+            own.filter { $0.key != type.key && !common.keys.contains($0.key) }, of: section,
+            otherKeys: [type.key] + common.keys, reportingTo: &report)
+        let shared = common.decode(
+            own.filter { common.keys.contains($0.key) }, of: section, reportingTo: &report)
+        guard let settings, let shared,
+            accept({ () throws(ConfigurationError) in try registration.check(settings) })
+        else { return nil }
+        return makeSink(member.key, registration, settings, shared)
+    }
+
+    private mutating func makeSink(
+        _ name: String, _ registration: SinkRegistration, _ settings: SettingsValues, _ shared: SettingsValues
+    ) -> HostConfiguration.Sink? {
+        typealias Keys = ConfigurationKeys.Sink
+        do throws(ConfigurationError) {
+            var sink = HostConfiguration.Sink(name: name, registration: registration, settings: settings)
+            if shared.isGiven(Keys.devices.key) {
+                sink.devices = Set(try shared.value(Keys.devices))
+                if let node = shared.node(Keys.devices.key) { sinkDeviceNodes.append(node) }
+            }
+            if shared.isGiven(Keys.directions.key) { sink.directions = Set(try shared.value(Keys.directions)) }
+            sink.includesInvalid = !(try shared.value(Keys.validOnly))
+            sink.directionPolicy = try shared.value(Keys.direction)
+            sink.retryBase = try shared.value(Keys.retryBase)
+            sink.retryCeiling = try shared.value(Keys.retryCeiling)
+            guard sink.retryBase <= sink.retryCeiling else {
+                let key = shared.isGiven(Keys.retryCeiling.key) ? Keys.retryCeiling.key : Keys.retryBase.key
+                throw shared.error(
+                    key,
+                    "retry_ceiling (\(DurationText.format(sink.retryCeiling))) is shorter than "
+                        + "retry_base (\(DurationText.format(sink.retryBase)))")
+            }
+            return sink
+        } catch {
+            report += error.diagnostics
             return nil
         }
-        return HostConfiguration.Sink(name: member.key, registration: registration, settings: settings)
     }
 
     mutating func readDevices(_ section: ConfigurationNode.Member?) {

@@ -11,6 +11,7 @@ struct ConfigurationAssembler {
     struct Root {
         var data: String
         var http: HostConfiguration.HTTP
+        var journal: HostConfiguration.Journal
     }
 
     let drivers: DriverRegistry
@@ -20,6 +21,8 @@ struct ConfigurationAssembler {
     var sinks: [HostConfiguration.Sink] = []
     /// Names under `sinks:`, faulty ones too: a device may refer to them without a second message.
     var sinkMarks: [(name: String, mark: SourceMark)] = []
+    /// Lists of devices that sinks name, to be checked when all devices are read.
+    var sinkDeviceNodes: [ConfigurationNode] = []
     var devices: [DeviceDraft] = []
     /// Where each name under `devices:` was first used, by faulty entries too.
     var deviceMarks: [String: SourceMark] = [:]
@@ -41,6 +44,7 @@ struct ConfigurationAssembler {
         let values = Keys.schema.decode(members, of: root, otherKeys: Keys.sections, reportingTo: &report)
         includes = includes(members)
         let http = readHTTP(members)
+        let journal = readJournal(members)
         readSinks(section(Keys.sinks, in: members))
         do throws(ConfigurationError) {
             if let values {
@@ -49,8 +53,8 @@ struct ConfigurationAssembler {
             }
             if let defaults = section(Keys.defaults, in: members) { readDefaults(defaults) }
             readDevices(section(Keys.devices, in: members))
-            guard let values, let http else { return nil }
-            return Root(data: try values.value(Keys.data), http: http)
+            guard let values, let http, let journal else { return nil }
+            return Root(data: try values.value(Keys.data), http: http, journal: journal)
         } catch {
             report += error.diagnostics
             return nil
@@ -78,6 +82,7 @@ struct ConfigurationAssembler {
     ///   may well be a consequence of an error.
     mutating func checkTogether(isSound: Bool) {
         report += ConflictChecks.sharedAddresses(devices)
+        checkSinkDevices()
         guard isSound, !report.contains(where: { $0.severity == .error }) else { return }
         report += ConflictChecks.unusedSinks(sinkMarks, devices: devices)
         if deviceMarks.isEmpty {
@@ -93,11 +98,22 @@ struct ConfigurationAssembler {
         }
     }
 
+    /// A sink that names a device which does not exist would wait for its punches in vain.
+    private mutating func checkSinkDevices() {
+        for list in sinkDeviceNodes {
+            guard case .sequence(let nodes) = list.value else { continue }
+            for node in nodes {
+                guard case .scalar(let scalar) = node.value, deviceMarks[scalar.text] == nil else { continue }
+                reportUnknown(scalar.text, "device", at: node, known: deviceMarks.keys.sorted())
+            }
+        }
+    }
+
     func configuration(_ root: Root, files: [String]) -> HostConfiguration {
         let directory = ConfigurationPath.directory(of: rootMark.file)
         return HostConfiguration(
             dataDirectory: ConfigurationPath.resolve(root.data, from: directory),
-            baseDirectory: directory.isEmpty ? "." : directory, http: root.http, sinks: sinks,
+            baseDirectory: directory.isEmpty ? "." : directory, http: root.http, journal: root.journal, sinks: sinks,
             devices: devices.compactMap(\.device), files: files)
     }
 }

@@ -14,10 +14,29 @@ enum ConfigurationKeys {
         static let schema = SettingsSchema(data, timezone, include)
 
         static let http = "http"
+        static let journal = "journal"
         static let defaults = "defaults"
         static let sinks = "sinks"
         static let devices = "devices"
-        static let sections = [http, defaults, sinks, devices]
+        static let sections = [http, journal, defaults, sinks, devices]
+    }
+
+    enum Journal {
+        static let keep = Setting.duration(
+            "keep", in: .seconds(86_400) ... .seconds(100 * 366 * 86_400),
+            "Punches that every sink has are forgotten after so long; without it they are kept for ever.",
+            example: "90d"
+        ).optional
+        static let quota = Setting.byteCount(
+            "quota", in: .megabytes(1)...ByteCount(Int.max),
+            "What the journal may take: from 80 % on polls slow down, at 95 % devices are not read until there is room.",
+            example: "2GB"
+        ).optional
+        static let whenFull = Setting<HostConfiguration.Journal.WhenFull>.choice(
+            "when_full", default: .wait,
+            "At 80 % of the quota: wait, forget-delivered (the oldest punches that every sink has), or forget-oldest "
+                + "(also what a sink has not got, which loses it).")
+        static let schema = SettingsSchema(keep, quota, whenFull)
     }
 
     enum HTTP {
@@ -48,7 +67,15 @@ enum ConfigurationKeys {
         static let sinks = Setting.list(
             "sinks", of: .text(), "Where the punches go, besides the journal; otherwise the sinks of the defaults.",
             example: "[audit]")
-        static let schema = SettingsSchema(name, location, driver, timezone, enabled, sinks)
+        static let direction = Setting<DirectionPolicy>.choice(
+            "direction", default: .device,
+            "Who decides which way a punch goes: the device, its place (fixed-in, fixed-out), or the order of a person's "
+                + "punches of the day (alternate, first-in-last-out). The terminal's own number is always kept.")
+        static let dayBegins = Setting.duration(
+            "day_begins", default: .zero, in: .zero ... .seconds(86_399),
+            "How long after midnight a working day begins, for the policies that count a person's punches of the day.",
+            example: "4h")
+        static let schema = SettingsSchema(name, location, driver, timezone, enabled, sinks, direction, dayBegins)
 
         static let settings = "settings"
         static let schedule = "schedule"
@@ -58,6 +85,24 @@ enum ConfigurationKeys {
 
     enum Sink {
         static let type = Setting.string("type", "The type of the sink.", example: "file")
+        static let devices = Setting.list(
+            "devices", of: .text(), "Only these devices, of those that name the sink.", example: "[front-door]")
+        static let directions = Setting.list(
+            "directions", of: SettingType<Direction.Kind>.choice, "Only punches that go these ways.",
+            example: "[in, out]")
+        static let validOnly = Setting.bool(
+            "valid_only", default: true, "Whether punches with an implausible time are left out.")
+        static let direction = Setting<DirectionPolicy>.choice(
+            "direction", "Who decides which way a punch goes, for this sink; otherwise what each device says."
+        ).optional
+        static let retryBase = Setting.duration(
+            "retry_base", default: .seconds(1), in: .milliseconds(10) ... .seconds(3_600),
+            "Wait after the first failure; doubles with each further one.")
+        static let retryCeiling = Setting.duration(
+            "retry_ceiling", default: .seconds(300), in: .milliseconds(10) ... .seconds(86_400),
+            "The longest wait after a failure.")
+        /// What every type of sink takes besides its own keys.
+        static let common = SettingsSchema(devices, directions, validOnly, direction, retryBase, retryCeiling)
     }
 
     enum Schedule {

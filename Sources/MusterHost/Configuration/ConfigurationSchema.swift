@@ -16,6 +16,10 @@ public enum ConfigurationSchema {
             Keys.schema,
             [
                 (Keys.http, section(ConfigurationKeys.HTTP.schema, []), "Reserved for the HTTP interface."),
+                (
+                    Keys.journal, section(ConfigurationKeys.Journal.schema, []),
+                    "How long punches are kept, and how much room they may take."
+                ),
                 (Keys.defaults, defaults, "What devices inherit."),
                 (Keys.sinks, named(sink(sinks)), "Places that punches are delivered to, by name."),
                 (Keys.devices, named(device(drivers)), "The devices, by name."),
@@ -70,11 +74,13 @@ public enum ConfigurationSchema {
     private static func sink(_ sinks: SinkRegistry) -> JSONNode {
         let type = ConfigurationKeys.Sink.type
         let description = JSONNode.string(type.summary)
+        var properties = [
+            JSONNode.Member(key: type.key, value: JSONNode.choice(sinks.names).adding("description", description))
+        ]
+        if case .object(let common)? = ConfigurationKeys.Sink.common.jsonSchema["properties"] { properties += common }
         return .object([
             "type": "object",
-            "properties": .object([
-                .init(key: type.key, value: JSONNode.choice(sinks.names).adding("description", description))
-            ]),
+            "properties": .object(properties),
             "required": .strings([type.key]),
             "allOf": .array(
                 sinks.registrations.map { registration in

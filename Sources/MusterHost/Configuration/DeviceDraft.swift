@@ -52,7 +52,8 @@ extension ConfigurationAssembler {
             return HostConfiguration.Device(
                 id: id, name: try values.value(Keys.name) ?? name, location: try values.value(Keys.location),
                 zone: try values.value(Keys.timezone) ?? zone ?? .utc, driver: driver, settings: settings,
-                schedule: schedule, lifecycle: lifecycle, sinks: sinks, isEnabled: try values.value(Keys.enabled))
+                schedule: schedule, lifecycle: lifecycle, sinks: sinks, isEnabled: try values.value(Keys.enabled),
+                directionPolicy: try values.value(Keys.direction), dayBegins: try values.value(Keys.dayBegins))
         } catch {
             report += error.diagnostics
             return nil

@@ -35,6 +35,9 @@ public enum DriverDocumentation {
         Settings
         \(settings(sink.schema))
 
+        Settings of every sink
+        \(settings(ConfigurationKeys.Sink.common))
+
         """
     }
 

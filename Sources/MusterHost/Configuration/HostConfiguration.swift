@@ -8,6 +8,8 @@ public struct HostConfiguration: Sendable {
     public var baseDirectory: String
     /// Reserved: this version serves no HTTP.
     public var http: HTTP
+    /// How much of the journal is kept.
+    public var journal: Journal
     /// In the order of the file.
     public var sinks: [Sink]
     /// In the order of the files.
@@ -24,6 +26,40 @@ public struct HostConfiguration: Sendable {
         public var name: String
         public var registration: SinkRegistration
         public var settings: SettingsValues
+        /// Only these, of the devices that name the sink; `nil` for all of them.
+        public var devices: Set<String>?
+        /// Only punches that go these ways; `nil` for all.
+        public var directions: Set<Direction.Kind>?
+        /// Punches with an implausible time, too.
+        public var includesInvalid = false
+        /// `nil` leaves the policy to each device.
+        public var directionPolicy: DirectionPolicy?
+        /// The wait after the first failure; doubles up to ``retryCeiling``.
+        public var retryBase: Duration = .seconds(1)
+        public var retryCeiling: Duration = .seconds(300)
+    }
+
+    /// What the journal keeps.
+    public struct Journal: Sendable, Hashable {
+        public enum WhenFull: String, Sendable, Hashable, CaseIterable {
+            /// Devices are not read until there is room.
+            case wait
+            /// The oldest punches go that every sink has.
+            case forgetDelivered = "forget-delivered"
+            /// The oldest punches go, also those that a sink has not got.
+            case forgetOldest = "forget-oldest"
+        }
+
+        /// Punches that every sink has are forgotten after so long; `nil` keeps them.
+        public var keep: Duration?
+        public var quota: ByteCount?
+        public var whenFull = WhenFull.wait
+
+        public init(keep: Duration? = nil, quota: ByteCount? = nil, whenFull: WhenFull = .wait) {
+            self.keep = keep
+            self.quota = quota
+            self.whenFull = whenFull
+        }
     }
 
     public struct Device: Sendable {
@@ -41,6 +77,9 @@ public struct HostConfiguration: Sendable {
         /// Names of ``HostConfiguration/sinks``, without repetition, in the order of the file.
         public var sinks: [String]
         public var isEnabled: Bool
+        public var directionPolicy = DirectionPolicy.device
+        /// How long after midnight a working day begins.
+        public var dayBegins = Duration.zero
     }
 
     /// When the log of a device is read, and how much of it.
@@ -50,6 +89,13 @@ public struct HostConfiguration: Sendable {
         /// Punches are also received as they happen, where the driver can.
         public var isCapturing: Bool
     }
+
+    /// The devices whose punches a sink gets, in the order of the files.
+    public func devices(of sink: Sink) -> [Device] {
+        devices.filter { $0.sinks.contains(sink.name) && (sink.devices?.contains($0.id.name) ?? true) }
+    }
+
+    public subscript(sink name: String) -> Sink? { sinks.first { $0.name == name } }
 
     public subscript(device id: DeviceID) -> Device? { devices.first { $0.id == id } }
 }

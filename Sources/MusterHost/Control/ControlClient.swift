@@ -18,7 +18,7 @@ public struct ControlClient: Sendable {
 
     /// Whether a host answers.
     public func isHostRunning() async -> Bool {
-        (try? await ask(ControlRequest(verb: .ping, devices: []))) != nil
+        (try? await ask(ControlRequest(verb: .ping))) != nil
     }
 
     /// Lets the host poll devices now.
@@ -27,6 +27,29 @@ public struct ControlClient: Sendable {
         let answer = try await ask(ControlRequest(verb: .sync, devices: devices.map(\.name)))
         if let error = answer.error { throw .refused(error) }
         return answer.results.compactMap { SyncResult($0) }
+    }
+
+    /// Lets the host retry dead letters of a sink. As ``Outbox/retry(_:positions:)``.
+    public func retry(_ sink: String, positions: [Int64]?) async throws(Failure) -> Int {
+        try await count(ControlRequest(verb: .retry, sink: sink, positions: positions))
+    }
+
+    /// Lets the host discard dead letters of a sink. As ``Outbox/discard(_:positions:)``.
+    public func discard(_ sink: String, positions: [Int64]?) async throws(Failure) -> Int {
+        try await count(ControlRequest(verb: .discard, sink: sink, positions: positions))
+    }
+
+    /// Lets the host deliver punches again. As ``Outbox/replay(_:devices:since:until:)``.
+    public func replay(
+        _ sink: String, devices: [String], since: Instant?, until: Instant?
+    ) async throws(Failure) -> Int {
+        try await count(ControlRequest(verb: .replay, devices: devices, sink: sink, since: since, until: until))
+    }
+
+    private func count(_ request: ControlRequest) async throws(Failure) -> Int {
+        let answer = try await ask(request)
+        if let error = answer.error { throw .refused(error) }
+        return answer.count ?? 0
     }
 
     private func ask(_ request: ControlRequest) async throws(Failure) -> ControlAnswer {

@@ -1,12 +1,20 @@
+internal import DeviceKit
 internal import Foundation
 
 /// What the command line asks a running host: one JSON object a line, one answer a line.
 struct ControlRequest: Codable, Sendable, Hashable {
-    enum Verb: String, Codable, Sendable { case sync, ping }
+    enum Verb: String, Codable, Sendable { case sync, ping, retry, discard, replay }
 
     var verb: Verb
-    /// Empty means all that are enabled.
-    var devices: [String]
+    /// Empty means all that are enabled; for a replay, all of the sink.
+    var devices: [String] = []
+    /// The sink of a retry, a discard or a replay.
+    var sink: String?
+    /// The dead letters; `nil` for all that are parked.
+    var positions: [Int64]?
+    /// The span of a replay, by the time of the punches: from, inclusive, and until, exclusive.
+    var since: Instant?
+    var until: Instant?
 
     /// A request longer than this is refused.
     static let maximumByteCount = 64 * 1_024
@@ -25,7 +33,9 @@ struct ControlAnswer: Codable, Sendable, Hashable {
         var faultMessage: String?
     }
 
-    var results: [Item]
+    var results: [Item] = []
+    /// How many punches a retry, a discard or a replay concerns.
+    var count: Int?
     /// Why the host did nothing.
     var error: String?
 

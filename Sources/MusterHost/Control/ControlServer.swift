@@ -53,7 +53,7 @@ struct ControlServer: Sendable {
                     if let request = ControlCoding.decode(line, as: ControlRequest.self) {
                         reply = await answer(request)
                     } else {
-                        reply = ControlAnswer(results: [], error: "the host does not understand the request")
+                        reply = ControlAnswer(error: "the host does not understand the request")
                     }
                     try await outbound.write(ByteBuffer(bytes: ControlCoding.line(reply)))
                 }

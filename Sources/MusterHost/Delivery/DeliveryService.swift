@@ -18,12 +18,11 @@ struct DeliveryService: Service {
             let log = LoggerBridge(services.log, "sink", sink.name)
             let context = SinkContext(
                 name: sink.name, baseDirectory: configuration.baseDirectory, time: services.time, log: log)
-            let devices = Set(configuration.devices.filter { $0.sinks.contains(sink.name) }.map(\.id))
             pumps.append(
                 SinkPump(
-                    name: sink.name, sink: try sink.registration.make(sink.settings, context: context),
-                    devices: devices, journal: services.journal, time: services.time, random: services.random,
-                    log: log))
+                    SinkPump.Plan(sink, configuration.devices(of: sink)),
+                    sink: try sink.registration.make(sink.settings, context: context), journal: services.journal,
+                    board: services.board, time: services.time, random: services.random, log: log))
         }
         self.pumps = pumps
         time = services.time
@@ -61,5 +60,20 @@ struct DeliveryService: Service {
         try await withThrowingDiscardingTaskGroup { group in
             for pump in pumps { group.addTask { try await pump.run() } }
         }
+    }
+
+    /// There are punches in the journal that a sink is to get again.
+    func redeliver(to sink: String) {
+        for pump in pumps where pump.name == sink { pump.redeliver() }
+    }
+}
+
+extension SinkPump.Plan {
+    init(_ sink: HostConfiguration.Sink, _ devices: [HostConfiguration.Device]) {
+        self.init(name: sink.name, devices: Set(devices.map(\.id)))
+        selection = PunchSelection(
+            includesInvalid: sink.includesInvalid, directions: sink.directions,
+            rules: DirectionRules(devices, policy: sink.directionPolicy))
+        backoff = Backoff(base: sink.retryBase, ceiling: sink.retryCeiling)
     }
 }

@@ -1,32 +1,42 @@
-public import DeviceKit
-public import Journal
+internal import DeviceKit
+internal import Journal
+internal import Synchronization
 
 /// Moves punches from the journal to one sink, in journal order, for as long as the host runs.
 ///
 /// The sink's position is stored after each delivery, so a kill in between delivers one batch again. The sink bounds
 /// its own waits and honours cancellation; the pump puts no time limit on it.
-public final class SinkPump: Sendable {
-    public let name: String
+final class SinkPump: Sendable {
+    /// What a pump works with.
+    struct Plan: Sendable {
+        /// The sink's key under `sinks:`; its positions are stored under it.
+        var name: String
+        /// The devices whose punches the sink gets.
+        var devices: Set<DeviceID>
+        var selection = PunchSelection()
+        var backoff = Backoff(base: .seconds(1), ceiling: .seconds(300))
+    }
+
+    let plan: Plan
+    var name: String { plan.name }
 
     private let sink: any PunchSink
-    private let devices: Set<DeviceID>
     private let journal: PunchJournal
+    private let board: DeviceBoard
     private let time: any TimeSource
     private let random: any RandomSource
     private let log: any DriverLog
     private let stopSignal = ChangeSignal()
+    private let redeliverySignal = ChangeSignal()
 
-    /// - Parameters:
-    ///   - name: the sink's key under `sinks:`; its positions are stored under it.
-    ///   - devices: the devices that list the sink.
-    public init(
-        name: String, sink: any PunchSink, devices: Set<DeviceID>, journal: PunchJournal, time: any TimeSource,
-        random: any RandomSource, log: any DriverLog
+    init(
+        _ plan: Plan, sink: any PunchSink, journal: PunchJournal, board: DeviceBoard = DeviceBoard(),
+        time: any TimeSource, random: any RandomSource, log: any DriverLog
     ) {
-        self.name = name
+        self.plan = plan
         self.sink = sink
-        self.devices = devices
         self.journal = journal
+        self.board = board
         self.time = time
         self.random = random
         self.log = log
@@ -35,11 +45,12 @@ public final class SinkPump: Sendable {
     /// Delivers until ``stop()`` was called and the journal is delivered, or until the task is cancelled. Closes the
     /// sink before it returns. Call it once.
     /// - Throws: what the journal throws, except that it is full: then positions are stored later.
-    public func run() async throws(JournalError) {
+    func run() async throws(JournalError) {
         let stored = try await journal.sinkProgress(name)
         // What failed in an earlier life may work now.
         try? await journal.saveSinkHealth(name, failingSince: nil, lastError: nil)
-        var machine = DeliveryMachine(DeliveryLanes(stored, devices: devices))
+        var machine = DeliveryMachine(
+            DeliveryLanes(stored, devices: plan.devices), largestBatch: sink.largestBatch, backoff: plan.backoff)
         do throws(JournalError) {
             try await drive(&machine)
         } catch {
@@ -51,12 +62,24 @@ public final class SinkPump: Sendable {
 
     /// Lets ``run()`` return once everything that stands in the journal is delivered; at once while the sink fails.
     /// To give up earlier, cancel the task that runs it.
-    public func stop() { stopSignal.send() }
+    func stop() { stopSignal.send() }
+
+    /// There are punches in the journal that the sink is to get again.
+    func redeliver() { redeliverySignal.send() }
+
+    /// What the pump has taken notice of.
+    private struct Noticed {
+        var board: UInt64?
+        var redeliveries: UInt64 = 0
+        /// The reports that the sink has; `nil` since it was opened.
+        var reports: [DeviceID: DeviceReport]?
+    }
 
     private func drive(_ machine: inout DeliveryMachine) async throws(JournalError) {
         var chance = RandomGenerator(random)
+        var noticed = Noticed()
         while !Task.isCancelled {
-            if stopSignal.generation > 0 { machine.stop() }
+            notice(&machine, &noticed)
             // Taken before the journal is read: what is committed after that ends the wait at once.
             let generation = journal.generation
             switch machine.next() {
@@ -64,14 +87,28 @@ public final class SinkPump: Sendable {
                 do throws(SinkFault) {
                     try await sink.open()
                     machine.opened()
+                    noticed.reports = nil
+                    if sink is any DeviceReportSink { machine.devicesChanged() }
+                } catch {
+                    machine.failed(error, using: &chance)
+                }
+            case .describe:
+                do throws(SinkFault) {
+                    try await describe(&noticed)
+                    machine.described()
                 } catch {
                     machine.failed(error, using: &chance)
                 }
             case .read(let stretch, let limit):
-                machine.read(
-                    try await journal.reader.deliverable(
-                        after: stretch.after, through: stretch.through, devices: stretch.devices, limit: limit),
-                    generation: generation)
+                let page = try await journal.reader.deliverable(
+                    after: stretch.after, through: stretch.through, devices: stretch.devices, limit: limit,
+                    includingInvalid: plan.selection.includesInvalid)
+                let selected = try await plan.selection.select(from: page.punches, journal.reader)
+                machine.read(page, selected: selected, generation: generation)
+            case .readRedeliveries(let limit):
+                let punches = try await journal.reader.redeliverable(to: name, limit: limit)
+                let selected = try await plan.selection.select(from: punches, journal.reader)
+                machine.readRedeliveries(punches.map(\.position), selected: selected)
             case .deliver(let batch):
                 do throws(SinkFault) {
                     machine.delivered(try await sink.deliver(batch))
@@ -81,7 +118,7 @@ public final class SinkPump: Sendable {
             case .save(let delivery):
                 try await save(delivery, &machine, &chance)
             case .waitForChange(let generation):
-                await pause { [journal] in try? await journal.waitForChange(since: generation) }
+                await waitForWork(since: generation, noticed)
                 machine.woke()
             case .wait(let delay):
                 await pause { [time] in try? await time.sleep(for: delay) }
@@ -94,6 +131,26 @@ public final class SinkPump: Sendable {
         }
     }
 
+    private func notice(_ machine: inout DeliveryMachine, _ noticed: inout Noticed) {
+        if stopSignal.generation > 0 { machine.stop() }
+        if redeliverySignal.generation != noticed.redeliveries {
+            noticed.redeliveries = redeliverySignal.generation
+            machine.redeliveriesRequested()
+        }
+        guard sink is any DeviceReportSink, board.generation != noticed.board else { return }
+        noticed.board = board.generation
+        machine.devicesChanged()
+    }
+
+    private func describe(_ noticed: inout Noticed) async throws(SinkFault) {
+        guard let sink = sink as? any DeviceReportSink else { return }
+        let reports = board.reports(of: plan.devices)
+        let known = noticed.reports
+        let changed = reports.filter { known?[$0.device] != $0 }
+        if !changed.isEmpty || known == nil { try await sink.report(changed, isComplete: known == nil) }
+        noticed.reports = Dictionary(reports.map { ($0.device, $0) }, uniquingKeysWith: { first, _ in first })
+    }
+
     private func save(
         _ delivery: SinkDelivery, _ machine: inout DeliveryMachine, _ chance: inout RandomGenerator
     ) async throws(JournalError) {
@@ -103,6 +160,22 @@ public final class SinkPump: Sendable {
         } catch {
             guard error.kind == .full else { throw error }
             machine.savingFailed(using: &chance)
+        }
+    }
+
+    /// Waits for punches, for news of the devices and for redeliveries; not longer than until ``stop()``.
+    private func waitForWork(since generation: UInt64, _ noticed: Noticed) async {
+        let isReporting = sink is any DeviceReportSink
+        await pause { [journal, board, redeliverySignal] in
+            await withTaskGroup(of: Void.self) { group in
+                group.addTask { try? await journal.waitForChange(since: generation) }
+                group.addTask { try? await redeliverySignal.wait(since: noticed.redeliveries) }
+                if isReporting, let seen = noticed.board {
+                    group.addTask { try? await board.waitForChange(since: seen) }
+                }
+                await group.next()
+                group.cancelAll()
+            }
         }
     }
 

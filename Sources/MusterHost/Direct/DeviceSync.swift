@@ -108,6 +108,7 @@ public struct DeviceSync: Sendable {
         status.identity = identity
         status.lastPollAt = now
         status.updatedAt = now
+        services.board.update(DeviceReport(device, status))
         await services.writer.saveStatus(status)
     }
 }

@@ -10,18 +10,26 @@ public struct HostServices: Sendable {
     public let dialer: any Dialer
     public let log: Logger
     let writer: JournalWriter
+    let board: DeviceBoard
+    /// How full the journal is.
+    let gauge: QuotaGauge
 
-    /// - Parameter onFatal: the journal can no longer be trusted; the process must stop.
+    /// - Parameters:
+    ///   - devices: those whose state is shown to sinks.
+    ///   - onFatal: the journal can no longer be trusted; the process must stop.
     public init(
         journal: PunchJournal, time: any TimeSource = SystemTime(), random: any RandomSource = SystemRandom(),
-        dialer: any Dialer, log: Logger, onFatal: @escaping @Sendable (JournalError) -> Void
-    ) {
+        dialer: any Dialer, log: Logger, devices: [HostConfiguration.Device] = [],
+        onFatal: @escaping @Sendable (JournalError) -> Void
+    ) async throws(JournalError) {
         self.journal = journal
         self.time = time
         self.random = random
         self.dialer = dialer
         self.log = log
-        writer = JournalWriter(journal, time: time, log: log, onFatal: onFatal)
+        gauge = QuotaGauge()
+        writer = JournalWriter(journal, time: time, gauge: gauge, log: log, onFatal: onFatal)
+        board = try await DeviceBoard(devices, journal.reader)
     }
 
     /// The context of a device's driver.

@@ -8,18 +8,23 @@ internal import Synchronization
 final class JournalWriter: Sendable {
     private let journal: PunchJournal
     private let time: any TimeSource
+    private let gauge: QuotaGauge
     private let log: Logger
     private let onFatal: @Sendable (JournalError) -> Void
     private let isFull = Mutex(false)
 
     /// How long to wait for room before the next try.
     static let retryInterval = Duration.seconds(5)
+    /// After each page of a poll while the journal is nearly full.
+    static let throttleDelay = Duration.seconds(2)
 
     init(
-        _ journal: PunchJournal, time: any TimeSource, log: Logger, onFatal: @escaping @Sendable (JournalError) -> Void
+        _ journal: PunchJournal, time: any TimeSource, gauge: QuotaGauge = QuotaGauge(), log: Logger,
+        onFatal: @escaping @Sendable (JournalError) -> Void
     ) {
         self.journal = journal
         self.time = time
+        self.gauge = gauge
         self.log = log
         self.onFatal = onFatal
     }
@@ -27,16 +32,19 @@ final class JournalWriter: Sendable {
     /// Returns once the entry is durable. Fails only when the host is stopping.
     func commit(_ entry: JournalEntry) async -> Result<CommitReceipt, DeviceFault> {
         while true {
-            do throws(JournalError) {
-                let receipt = try await journal.commit(entry)
-                noteFull(false)
-                return .success(receipt)
-            } catch {
-                guard error.kind == .full else {
-                    onFatal(error)
-                    return .failure(.cancelled)
+            // Above the quota punches wait as on a full disk; what holds none, such as a cursor, is let through.
+            if entry.punches.isEmpty || gauge.level != .full {
+                do throws(JournalError) {
+                    let receipt = try await journal.commit(entry)
+                    noteFull(false)
+                    return .success(receipt)
+                } catch {
+                    guard error.kind == .full else {
+                        onFatal(error)
+                        return .failure(.cancelled)
+                    }
+                    noteFull(true, error)
                 }
-                noteFull(true, error)
             }
             do throws(CancellationError) {
                 try await time.sleep(for: Self.retryInterval)
@@ -44,6 +52,11 @@ final class JournalWriter: Sendable {
                 return .failure(.cancelled)
             }
         }
+    }
+
+    /// Between the pages of a poll: slows it down while the journal is nearly full.
+    func throttle() async {
+        if gauge.level == .high { try? await time.sleep(for: Self.throttleDelay) }
     }
 
     func cursor(for device: DeviceID) async throws(DeviceFault) -> StoredCursor? {

@@ -66,6 +66,7 @@ struct LogPoll: Sendable {
             async let next = fetch(session, after: place)
             add(try await committed.get(), to: &summary)
             progress?(PollProgress(read: summary.read, total: total))
+            await writer.throttle()
             page = try await next.get()
             if Task.isCancelled { throw .cancelled }
         }

@@ -271,6 +271,7 @@ public actor Supervisor {
         guard status != savedStatus else { return }
         status.updatedAt = services.time.now()
         savedStatus = status
+        services.board.update(DeviceReport(device, status))
         await services.writer.saveStatus(status)
     }
 

@@ -22,14 +22,17 @@ struct ConfigurationSchemaTests {
     func keys() throws {
         let schema = try schema()
         #expect(schema["$schema"] as? String == "https://json-schema.org/draft/2020-12/schema")
-        #expect(properties(schema) == ["data", "timezone", "include", "http", "defaults", "sinks", "devices"])
+        #expect(
+            properties(schema) == ["data", "timezone", "include", "http", "journal", "defaults", "sinks", "devices"])
         let root = schema["properties"]
         #expect(properties(child(root, "http")) == ["listen"])
         #expect(properties(child(root, "defaults")) == ["schedule", "lifecycle", "sinks"])
         #expect(
             properties(child(root, "devices", "additionalProperties")) == [
-                "name", "location", "driver", "timezone", "enabled", "sinks", "settings", "schedule", "lifecycle",
+                "name", "location", "driver", "timezone", "enabled", "sinks", "direction", "day_begins", "settings",
+                "schedule", "lifecycle",
             ])
+        #expect(properties(child(root, "journal")) == ["keep", "quota", "when_full"])
         #expect(properties(child(schema, "$defs", "schedule")) == ["poll", "window", "capture"])
     }
 

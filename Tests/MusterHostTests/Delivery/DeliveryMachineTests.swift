@@ -29,6 +29,7 @@ struct DeliveryMachineTests {
     private func reading(at position: Int64 = 0) -> DeliveryMachine {
         var machine = machine(at: position)
         machine.opened()
+        machine.readRedeliveries([], selected: [])
         return machine
     }
 
@@ -37,14 +38,16 @@ struct DeliveryMachineTests {
         var machine = machine()
         #expect(machine.next() == .open)
         machine.opened()
+        #expect(machine.next() == .readRedeliveries(limit: 250))
+        machine.readRedeliveries([], selected: [])
         let all = DeliveryLanes.Stretch(after: 0, through: nil, devices: [lobby])
         #expect(machine.next() == .read(all, limit: 250))
-        machine.read(page(1...3), generation: 1)
+        machine.take(page(1...3), generation: 1)
         #expect(machine.next() == .deliver(page(1...3).punches))
         machine.delivered(.allAccepted)
         #expect(machine.next() == .save(SinkDelivery(position: 3, delivered: 3)))
         machine.saved()
-        machine.read(nothing(to: 3), generation: 8)
+        machine.take(nothing(to: 3), generation: 8)
         #expect(machine.next() == .waitForChange(since: 8))
         machine.woke()
         #expect(machine.next() == .read(.init(after: 3, through: nil, devices: [lobby]), limit: 250))
@@ -58,19 +61,19 @@ struct DeliveryMachineTests {
         for _ in 0..<4 {
             guard case .read(_, let limit) = machine.next() else { break }
             limits.append(limit)
-            machine.read(page(position + 1...position + Int64(limit)), generation: 0)
+            machine.take(page(position + 1...position + Int64(limit)), generation: 0)
             position += Int64(limit)
             machine.delivered(.allAccepted)
             machine.saved()
         }
         #expect(limits == [250, 500, 1_000, 1_000])
-        #expect(machine.state == .reading)
+        #expect(machine.state == .ready)
     }
 
     @Test("a failing sink is reported once, waited for ever longer, and reported once when it is back")
     mutating func outage() {
         var machine = reading()
-        machine.read(page(1...3), generation: 0)
+        machine.take(page(1...3), generation: 0)
         var delays: [Duration] = []
         var notices: [DeliveryMachine.Notice] = []
         for _ in 0..<12 {
@@ -81,7 +84,7 @@ struct DeliveryMachineTests {
             machine.woke()
             #expect(machine.next() == .open)
             machine.opened()
-            machine.read(page(1...1), generation: 0)
+            machine.take(page(1...1), generation: 0)
         }
         #expect(notices == [.failing(fault)])
         #expect(delays.count == 12)
@@ -95,7 +98,7 @@ struct DeliveryMachineTests {
     @Test("after a failure the same punches come again, in smaller batches")
     mutating func retry() {
         var machine = reading()
-        machine.read(page(1...200), generation: 0)
+        machine.take(page(1...200), generation: 0)
         machine.failed(fault, using: &chance)
         _ = machine.next()
         machine.woke()
@@ -114,7 +117,7 @@ struct DeliveryMachineTests {
     @Test("refused punches are stored with the position; a refusal of something else is not")
     func rejections() {
         var machine = reading()
-        machine.read(page(5...8), generation: 0)
+        machine.take(page(5...8), generation: 0)
         machine.delivered(
             Delivery(rejected: [.init(position: 6, reason: "unknown person"), .init(position: 99, reason: "?")]))
         #expect(
@@ -127,7 +130,7 @@ struct DeliveryMachineTests {
     @Test("when the journal has no room for the position, only the position is tried again")
     mutating func outOfRoom() {
         var machine = reading()
-        machine.read(page(1...3), generation: 0)
+        machine.take(page(1...3), generation: 0)
         machine.delivered(.allAccepted)
         let save = machine.next()
         machine.savingFailed(using: &chance)
@@ -143,7 +146,7 @@ struct DeliveryMachineTests {
     func drain() {
         var machine = reading()
         machine.stop()
-        machine.read(page(1...3), generation: 0)
+        machine.take(page(1...3), generation: 0)
         #expect(machine.next() == .deliver(page(1...3).punches))
         machine.delivered(.allAccepted)
         machine.saved()
@@ -151,7 +154,7 @@ struct DeliveryMachineTests {
             Issue.record("does not look for more")
             return
         }
-        machine.read(nothing(to: 3), generation: 0)
+        machine.take(nothing(to: 3), generation: 0)
         #expect(machine.next() == .finish)
         #expect(machine.state == .finished)
     }
@@ -174,10 +177,17 @@ struct DeliveryMachineTests {
         machine.savingFailed(using: &chance)
         machine.failed(fault, using: &chance)
         machine.woke()
-        #expect(machine.state == .reading)
-        machine.read(nothing(to: 0), generation: 4)
-        machine.read(page(1...2), generation: 5)
+        #expect(machine.state == .ready)
+        machine.take(nothing(to: 0), generation: 4)
+        machine.take(page(1...2), generation: 5)
         machine.failed(fault, using: &chance)
         #expect(machine.state == .caughtUp(generation: 4))
+    }
+}
+
+extension DeliveryMachine {
+    /// A page all of which the sink wants.
+    fileprivate mutating func take(_ page: DeliverablePage, generation: UInt64) {
+        read(page, selected: page.punches, generation: generation)
     }
 }

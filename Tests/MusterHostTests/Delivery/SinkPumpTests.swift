@@ -2,6 +2,7 @@ import DeviceKit
 import DeviceKitTesting
 import Foundation
 import Journal
+import Synchronization
 import Testing
 
 @testable import MusterHost
@@ -12,10 +13,14 @@ struct SinkPumpTests {
 
     init() throws { bench = try DeliveryBench() }
 
-    private func pump(_ sink: any PunchSink, _ devices: Set<DeviceID>? = nil) -> SinkPump {
+    private func pump(
+        _ sink: any PunchSink, _ devices: Set<DeviceID>? = nil, selection: PunchSelection = PunchSelection(),
+        board: DeviceBoard = DeviceBoard()
+    ) -> SinkPump {
         SinkPump(
-            name: "audit", sink: sink, devices: devices ?? [bench.lobby, bench.gate], journal: bench.journal,
-            time: bench.time, random: SeededRandom(seed: 1), log: bench.log)
+            SinkPump.Plan(name: "audit", devices: devices ?? [bench.lobby, bench.gate], selection: selection),
+            sink: sink, journal: bench.journal, board: board, time: bench.time, random: SeededRandom(seed: 1),
+            log: bench.log)
     }
 
     /// Runs a pump until everything that stands in the journal is delivered.
@@ -179,5 +184,141 @@ struct SinkPumpTests {
         try await end
         #expect(sink.got == Array(1...2_000))
         #expect(before == Array(1...250))
+    }
+
+    @Test("a retried letter is delivered or refused once more, and counted")
+    func retry() async throws {
+        try await bench.commit(bench.lobby, seconds: 0..<5)
+        try await drain(RecordingSink(refusing: [2, 4]))
+        #expect(try await bench.journal.retryDeadLetters(of: "audit") == 2)
+        #expect(
+            try await bench.journal.reader.deadLetters(limit: 10).map(\.state) == [.retrying, .retrying])
+        let sink = RecordingSink(refusing: [4])
+        try await drain(sink)
+        #expect(sink.got == [2, 4])
+        let letters = try await bench.journal.reader.deadLetters(of: "audit", limit: 10)
+        #expect(letters.map(\.punch.position) == [4])
+        #expect(letters.first?.attempts == 2 && letters.first?.state == .parked)
+        #expect(try await bench.journal.reader.sinks().first?.deliveredCount == 4)
+    }
+
+    @Test("a discarded letter stays for the record and is retried only by its name")
+    func discard() async throws {
+        try await bench.commit(bench.lobby, seconds: 0..<3)
+        try await drain(RecordingSink(refusing: [2]))
+        let now = bench.time.now()
+        #expect(try await bench.journal.discardDeadLetters(of: "audit", at: now) == 1)
+        #expect(try await bench.journal.reader.deadLetters(limit: 10).isEmpty)
+        #expect(try await bench.journal.reader.deadLetters(includingDiscarded: true, limit: 10).count == 1)
+        #expect(try await bench.journal.reader.sinks().first?.deadLetterCount == 0)
+        #expect(try await bench.journal.retryDeadLetters(of: "audit") == 0)
+        #expect(try await bench.journal.retryDeadLetters(of: "audit", positions: [2]) == 1)
+        let sink = RecordingSink()
+        try await drain(sink)
+        #expect(sink.got == [2])
+        #expect(try await bench.journal.reader.deadLetters(includingDiscarded: true, limit: 10).isEmpty)
+    }
+
+    @Test("a replay while the host runs brings the asked punches again, and new ones come between them")
+    func replay() async throws {
+        try await bench.commit(bench.lobby, seconds: 0..<2_000)
+        let sink = RecordingSink()
+        let pump = pump(sink)
+        async let end: Void = pump.run()
+        await sink.waitFor(2_000)
+        var filter = JournalReader.Filter()
+        filter.since = Instant(secondsSince1970: 1_750_000_000 + 1_000)
+        while try await bench.journal.sinkProgress("audit")?.position != 2_000 { await Task.yield() }
+        #expect(try await bench.journal.replay(to: "audit", filter, devices: [bench.lobby]) == 1_000)
+        try await bench.commit(bench.lobby, seconds: 3_000..<3_010)
+        pump.redeliver()
+        await sink.waitFor(3_010)
+        pump.stop()
+        try await end
+        let again = sink.got.dropFirst(2_000)
+        #expect(Set(again) == Set(1_001...2_010) && again.count == 1_010)
+        #expect(again.filter { $0 <= 2_000 } == Array(1_001...2_000))
+    }
+
+    @Test("a sink gets only the directions that it wants, as the policy has them, and invalid punches on request")
+    func selection() async throws {
+        try await bench.commit(bench.lobby, seconds: 0..<4)
+        try await bench.commit(bench.lobby, seconds: 4..<5, isValid: false)
+        var selection = PunchSelection()
+        selection.includesInvalid = true
+        let all = RecordingSink()
+        let pump1 = pump(all, selection: selection)
+        pump1.stop()
+        try await pump1.run()
+        #expect(all.got == [1, 2, 3, 4, 5])
+    }
+
+    @Test("a selection that leaves everything out still reaches the end of a long journal")
+    func emptySelection() async throws {
+        try await bench.commit(bench.lobby, seconds: 0..<1_000)
+        var selection = PunchSelection()
+        selection.directions = [.out]
+        let sink = RecordingSink()
+        let pump = pump(sink, selection: selection)
+        async let end: Void = pump.run()
+        pump.stop()
+        try await end
+        #expect(sink.got.isEmpty)
+    }
+
+    @Test("tells a sink that shows devices what is new of them, all at the beginning, then what changed")
+    func reports() async throws {
+        let sink = ReportingSink()
+        let board = DeviceBoard([
+            DeviceReport(device: bench.lobby, name: "Lobby", state: "online"),
+            DeviceReport(device: bench.gate, name: "Gate", state: "idle"),
+        ])
+        let pump = pump(sink, board: board)
+        async let end: Void = pump.run()
+        await sink.waitFor(1)
+        var changed = DeviceReport(device: bench.gate, name: "Gate", state: "backing-off")
+        changed.condition = "log nearly full"
+        board.update(changed)
+        await sink.waitFor(2)
+        board.update(changed)
+        pump.stop()
+        try await end
+        #expect(sink.calls.map(\.names) == [["Gate", "Lobby"], ["Gate"]])
+        #expect(sink.calls.map(\.isComplete) == [true, false])
+    }
+}
+
+/// A sink that keeps what it heard of devices.
+private final class ReportingSink: DeviceReportSink {
+    static let manifest = SinkManifest(id: "reporting", summary: "Keeps what it heard of devices.")
+    typealias Settings = RecordingSink.Settings
+
+    struct Call: Sendable {
+        var names: [String]
+        var isComplete: Bool
+    }
+
+    private let state = Mutex<[Call]>([])
+    private let watch = AsyncStream.makeStream(of: Int.self)
+
+    init() {}
+    init(settings: Settings, context: SinkContext) throws(SinkFault) {}
+
+    var calls: [Call] { state.withLock { $0 } }
+
+    func waitFor(_ count: Int) async {
+        for await seen in watch.stream where seen >= count { return }
+    }
+
+    func open() async throws(SinkFault) {}
+    func deliver(_ batch: [JournaledPunch]) async throws(SinkFault) -> Delivery { .allAccepted }
+    func close() async {}
+
+    func report(_ devices: [DeviceReport], isComplete: Bool) async throws(SinkFault) {
+        let count = state.withLock { calls in
+            calls.append(Call(names: devices.map(\.name), isComplete: isComplete))
+            return calls.count
+        }
+        watch.continuation.yield(count)
     }
 }
