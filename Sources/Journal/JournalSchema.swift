@@ -87,6 +87,13 @@ enum JournalSchema {
             code TEXT NOT NULL,
             PRIMARY KEY (device, time, code)
         ) WITHOUT ROWID;
+        -- What sinks remember between runs.
+        CREATE TABLE sink_memory (
+            sink TEXT NOT NULL,
+            key TEXT NOT NULL,
+            value TEXT NOT NULL,
+            PRIMARY KEY (sink, key)
+        ) WITHOUT ROWID;
         -- How far an import from elsewhere has come.
         CREATE TABLE imports (
             source TEXT PRIMARY KEY,

@@ -70,3 +70,41 @@ extension PunchJournal {
             arguments: [sink, try devices.key(of: device, in: database), own])
     }
 }
+
+/// What a sink remembers between runs, in the journal.
+public struct JournalMemory: SinkMemory {
+    private let journal: PunchJournal
+    private let sink: String
+
+    public init(_ journal: PunchJournal, sink: String) {
+        self.journal = journal
+        self.sink = sink
+    }
+
+    public func value(_ key: String) async throws(SinkFault) -> String? {
+        do throws(JournalError) {
+            return try await journal.reader.read { [sink] database in
+                try String.fetchOne(
+                    database, sql: "SELECT value FROM sink_memory WHERE sink = ? AND key = ?", arguments: [sink, key])
+            }
+        } catch {
+            throw SinkFault(.transient, "the journal cannot be read: \(error.message)")
+        }
+    }
+
+    public func set(_ value: String?, for key: String) async throws(SinkFault) {
+        do throws(JournalError) {
+            try await journal.change { [sink] database, _ in
+                guard let value else {
+                    return try database.execute(
+                        sql: "DELETE FROM sink_memory WHERE sink = ? AND key = ?", arguments: [sink, key])
+                }
+                try database.execute(
+                    sql: "INSERT OR REPLACE INTO sink_memory (sink, key, value) VALUES (?, ?, ?)",
+                    arguments: [sink, key, value])
+            }
+        } catch {
+            throw SinkFault(.transient, "the journal cannot be written: \(error.message)")
+        }
+    }
+}

@@ -11,5 +11,6 @@ enum BuiltIns {
 
     static let sinks = SinkRegistry([
         SinkRegistration(FileSink.self), SinkRegistration(PostgresSink.self), SinkRegistration(StdoutSink.self),
+        SinkRegistration(WebhookSink.self),
     ])
 }

@@ -1,7 +1,10 @@
 import DeviceKit
 import DeviceKitTesting
 import Foundation
+import Synchronization
 import Testing
+
+@testable import Sinks
 
 /// A directory that is removed when the value goes away.
 final class TemporaryDirectory: Sendable {
@@ -53,4 +56,55 @@ func punches(_ positions: ClosedRange<Int64>, device: String = "lobby") throws -
 
 func lines(_ punches: some Sequence<JournaledPunch>) -> String {
     punches.map { $0.punch.json.text + "\n" }.joined()
+}
+
+/// A server that exists in the test only: it keeps what it was asked, and `answer` decides.
+final class ScriptedExchange: HTTPExchange {
+    private let asked = Mutex<[WebRequest]>([])
+    private let answer: @Sendable (WebRequest, Int) throws(SinkFault) -> WebResponse
+
+    /// - Parameter answer: gets the request and how many came before it.
+    init(_ answer: @escaping @Sendable (WebRequest, Int) throws(SinkFault) -> WebResponse) { self.answer = answer }
+
+    var requests: [WebRequest] { asked.withLock { $0 } }
+
+    func perform(_ request: WebRequest) async throws(SinkFault) -> WebResponse {
+        let number = asked.withLock { asked in
+            asked.append(request)
+            return asked.count - 1
+        }
+        return try answer(request, number)
+    }
+
+    func close() async {}
+}
+
+extension WebRequest {
+    func header(_ name: String) -> String? { headers.first { $0.name == name }?.value }
+
+    var json: [String: Any] {
+        (try? JSONSerialization.jsonObject(with: Data(body)) as? [String: Any]) ?? [:]
+    }
+}
+
+extension SettingsSchema {
+    /// As ``values(_:)``, with lists.
+    func values(_ texts: [String: String], lists: [String: [String]]) throws(ConfigurationError) -> SettingsValues {
+        let mark = SourceMark(file: "settings")
+        func scalar(_ text: String, _ path: String) -> ConfigurationNode {
+            ConfigurationNode(.scalar(.init(text, origin: "settings")), at: mark, path: path)
+        }
+        var members = texts.map { key, text in
+            ConfigurationNode.Member(key: key, keyMark: mark, node: scalar(text, key))
+        }
+        for (key, items) in lists {
+            let nodes = items.map { scalar($0, key) }
+            members.append(
+                .init(key: key, keyMark: mark, node: ConfigurationNode(.sequence(nodes), at: mark, path: key)))
+        }
+        var report: [Diagnostic] = []
+        guard let values = decode(ConfigurationNode(.mapping(members), at: mark, path: ""), reportingTo: &report)
+        else { throw ConfigurationError(report) }
+        return values
+    }
 }

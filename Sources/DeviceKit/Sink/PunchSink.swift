@@ -69,8 +69,14 @@ public struct SinkContext: Sendable {
     public let baseDirectory: String
     public let time: any TimeSource
     public let log: any DriverLog
+    /// Kept between runs.
+    public let memory: any SinkMemory
 
-    public init(name: String, baseDirectory: String, time: any TimeSource, log: any DriverLog) {
+    public init(
+        name: String, baseDirectory: String, time: any TimeSource, log: any DriverLog,
+        memory: any SinkMemory = VolatileMemory()
+    ) {
+        self.memory = memory
         self.name = name
         self.baseDirectory = baseDirectory
         self.time = time

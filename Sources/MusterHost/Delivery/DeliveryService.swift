@@ -17,7 +17,8 @@ struct DeliveryService: Service {
         for sink in configuration.sinks {
             let log = LoggerBridge(services.log, "sink", sink.name)
             let context = SinkContext(
-                name: sink.name, baseDirectory: configuration.baseDirectory, time: services.time, log: log)
+                name: sink.name, baseDirectory: configuration.baseDirectory, time: services.time, log: log,
+                memory: JournalMemory(services.journal, sink: sink.name))
             pumps.append(
                 SinkPump(
                     SinkPump.Plan(sink, configuration.devices(of: sink)),
