@@ -45,10 +45,10 @@ PYZK := .build/python/pyzk==0.9
 bench: release ## times `muster sync` against pyzk on an emulated terminal of 100,000 and 400,000 records
 	@[ -e $(PYZK)/complete ] || { python3 -m venv --clear $(PYZK) && $(PYZK)/bin/python -m pip install --quiet \
 		--disable-pip-version-check pyzk==0.9 && touch $(PYZK)/complete; }
-	Tests/Benchmarks/sync.py .build/release/muster $(PYZK)/bin/python
+	python3 Tests/Benchmarks/sync.py .build/release/muster $(PYZK)/bin/python
 
 kill9: release ## kills `muster run` 50 times under load and compares journal, file sink and devices
-	Tests/Faults/kill9.py .build/release/muster
+	python3 Tests/Faults/kill9.py .build/release/muster
 
 FUZZ_SECONDS := 60
 

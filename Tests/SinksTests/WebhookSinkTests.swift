@@ -24,7 +24,9 @@ struct WebhookSinkTests {
         return sink
     }
 
-    private func accepting() -> ScriptedExchange { ScriptedExchange { _, _ throws(SinkFault) in WebResponse(status: 204) } }
+    private func accepting() -> ScriptedExchange {
+        ScriptedExchange { _, _ throws(SinkFault) in WebResponse(status: 204) }
+    }
 
     @Test("posts a batch as one document, whose punches carry keys that never change")
     func document() async throws {
@@ -58,7 +60,9 @@ struct WebhookSinkTests {
         #expect(PunchKey.of(first) != PunchKey.of(try punch(2).punch))
         #expect(PunchKey.of(first) != PunchKey.of(try punch(1, device: "gate").punch))
         // Where one part ends and the next begins counts.
-        #expect(PunchKey.of(try punch(1, device: "a", code: "bc").punch) != PunchKey.of(try punch(1, device: "ab", code: "c").punch))
+        #expect(
+            PunchKey.of(try punch(1, device: "a", code: "bc").punch)
+                != PunchKey.of(try punch(1, device: "ab", code: "c").punch))
     }
 
     // The example of the Standard Webhooks specification, which its reference libraries test with.
@@ -67,7 +71,9 @@ struct WebhookSinkTests {
         let key = try #require(Data(base64Encoded: "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"))
         let message = WebhookMessage(id: "msg_p5jXN8AQM9LWM0D4loKWxJek", body: Array(#"{"test": 2432232314}"#.utf8))
         let headers = message.headers(.standard, keys: [Array(key)], now: Instant(secondsSince1970: 1_614_265_330))
-        #expect(headers.first { $0.name == "webhook-signature" }?.value == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=")
+        #expect(
+            headers.first { $0.name == "webhook-signature" }?.value == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
+        )
     }
 
     @Test("while keys are exchanged both sign; a text is a key too")
@@ -109,7 +115,9 @@ struct WebhookSinkTests {
         #expect(data["id"] as? String == exchange.requests[1].header("webhook-id"))
     }
 
-    @Test("one punch that the receiver cannot take is found by halves; the rest arrive once each", arguments: [400, 413, 422])
+    @Test(
+        "one punch that the receiver cannot take is found by halves; the rest arrive once each",
+        arguments: [400, 413, 422])
     func poison(status: Int) async throws {
         let exchange = ScriptedExchange { request, _ throws(SinkFault) in
             String(decoding: request.body, as: UTF8.self).contains(#""n":5"#)

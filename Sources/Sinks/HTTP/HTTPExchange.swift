@@ -9,7 +9,12 @@ protocol HTTPExchange: Sendable {
 }
 
 struct WebRequest: Sendable, Hashable {
-    enum Method: String, Sendable { case get = "GET", post = "POST", put = "PUT", delete = "DELETE" }
+    enum Method: String, Sendable {
+        case get = "GET"
+        case post = "POST"
+        case put = "PUT"
+        case delete = "DELETE"
+    }
 
     var method: Method
     var url: String

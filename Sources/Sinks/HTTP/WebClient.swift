@@ -17,6 +17,8 @@ struct WebClient: HTTPExchange {
             timeout: .init(connect: .seconds(10), read: .nanoseconds(Int64(settings.timeout.inSeconds * 1e9))))
         configuration.tlsConfiguration = try Self.security(settings, baseDirectory)
         configuration.connectionPool.idleTimeout = .seconds(30)
+        // The pump tries again, after a delay that grows; here it would only hide why.
+        configuration.connectionPool.retryConnectionEstablishment = false
         client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
         timeout = settings.timeout
     }

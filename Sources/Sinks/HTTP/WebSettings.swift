@@ -6,7 +6,8 @@ struct WebSettings: Sendable, Hashable {
     static let authority = Setting.path(
         "ca", default: "", "A PEM file of certificate authorities to trust instead of the system's.")
     static let certificate = Setting.path(
-        "certificate", default: "", "A PEM file with the certificate that identifies this host to the server (mutual TLS).")
+        "certificate", default: "",
+        "A PEM file with the certificate that identifies this host to the server (mutual TLS).")
     static let key = Setting.path("key", default: "", "A PEM file with the private key of the certificate.")
     static let timeout = Setting.duration(
         "timeout", default: .seconds(20), in: .seconds(1) ... .seconds(600), "What one request may take.")
@@ -34,7 +35,8 @@ struct WebSettings: Sendable, Hashable {
     static func address(_ values: SettingsValues, _ setting: Setting<String>) throws(ConfigurationError) -> String {
         var text = try values.value(setting)
         let rest = ["https://", "http://"].first { text.hasPrefix($0) }.map { text.dropFirst($0.count) }
-        guard let rest, let first = rest.utf8.first, first != 0x2F, !text.contains(where: { $0.isWhitespace || $0 == "#" })
+        guard let rest, let first = rest.utf8.first, first != 0x2F,
+            !text.contains(where: { $0.isWhitespace || $0 == "#" })
         else {
             throw values.error(
                 setting.key, "'\(text)' is not a web address", code: "wrong-form",
