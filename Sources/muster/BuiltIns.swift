@@ -10,7 +10,8 @@ enum BuiltIns {
     ])
 
     static let sinks = SinkRegistry([
-        SinkRegistration(FileSink.self), SinkRegistration(FrappeSink.self), SinkRegistration(OdooSink.self),
+        SinkRegistration(FileSink.self), SinkRegistration(FrappeSink.self), SinkRegistration(MQTTSink.self),
+        SinkRegistration(OdooSink.self),
         SinkRegistration(PostgresSink.self), SinkRegistration(StdoutSink.self), SinkRegistration(WebhookSink.self),
     ])
 }
