@@ -116,6 +116,80 @@ struct FileSinkTests {
         #expect(try directory.text("punches.jsonl") == lines(try punches(3...4)))
     }
 
+    private func rotating(_ more: [String: String] = [:]) async throws -> FileSink {
+        let own = ["path": "p.jsonl", "rotate": "1000B"].merging(more) { $1 }
+        let settings = try FileSettings(try FileSettings.schema.values(own))
+        let sink = try FileSink(settings: settings, context: directory.context())
+        try await sink.open()
+        return sink
+    }
+
+    /// What stands in all files, the oldest first.
+    private func allLines() async throws -> String {
+        var text = ""
+        for name in try directory.names().filter({ $0 != "p.jsonl" }).sorted(by: Self.isOlder) + ["p.jsonl"] {
+            guard name.hasSuffix(".gz") else {
+                text += try directory.text(name)
+                continue
+            }
+            let gunzip = Process()
+            let output = Pipe()
+            gunzip.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+            gunzip.arguments = ["gzip", "-dc", directory.path + "/" + name]
+            gunzip.standardOutput = output
+            try gunzip.run()
+            text += String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+        }
+        return text
+    }
+
+    /// Names of one moment, which the test's clock makes of all: `p.jsonl.…Z`, `p.jsonl.…Z-2`, `p.jsonl.…Z-10`.
+    private static func isOlder(_ left: String, _ right: String) -> Bool {
+        func number(_ name: String) -> Int {
+            Int(name.replacing(".gz", with: "").split(separator: "-").dropFirst().first ?? "1") ?? 1
+        }
+        return number(left) < number(right)
+    }
+
+    @Test("a long file is put aside at the start of a batch, compressed when told", arguments: ["false", "true"])
+    func rotatesBySize(compress: String) async throws {
+        let sink = try await rotating(["compress": compress])
+        for start in stride(from: Int64(1), to: 100, by: 5) {
+            _ = try await sink.deliver(try punches(start...start + 4))
+        }
+        let names = try directory.names()
+        #expect(names.count > 10)
+        #expect(names.filter { $0.hasSuffix(".gz") }.count == (compress == "true" ? names.count - 1 : 0))
+        #expect(try await allLines() == lines(try punches(1...100)))
+    }
+
+    @Test("of files that were put aside the newest are kept; other people's files are not touched")
+    func keeps() async throws {
+        for name in ["p.jsonl.old", "p.jsonl.20260101", "q.jsonl.20260101T000000Z"] {
+            try directory.write("x".utf8, to: name)
+        }
+        let sink = try await rotating(["keep": "2", "compress": "true"])
+        for start in stride(from: Int64(1), to: 100, by: 5) {
+            _ = try await sink.deliver(try punches(start...start + 4))
+        }
+        let names = try directory.names()
+        #expect(names.filter { $0.hasSuffix(".gz") }.count == 2)
+        #expect(Set(["p.jsonl", "p.jsonl.old", "p.jsonl.20260101", "q.jsonl.20260101T000000Z"]).isSubset(of: names))
+    }
+
+    @Test(
+        "what a kill left to be delivered again, in any portions, does not end in the next file too", arguments: 1...10)
+    func rotationAfterKill(portion: Int) async throws {
+        let all = try punches(1...40)
+        _ = try await rotating().deliver(Array(all[..<20]))
+        // The position of that batch was not stored.
+        let sink = try await rotating()
+        for start in stride(from: 0, to: 40, by: portion) {
+            _ = try await sink.deliver(Array(all[start..<min(start + portion, 40)]))
+        }
+        #expect(try await allLines() == lines(all))
+    }
+
     @Test("keeps few files open, and loses and repeats nothing in many")
     func manyFiles() async throws {
         let names = (0..<150).map { "gate-\($0)" }

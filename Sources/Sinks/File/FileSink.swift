@@ -60,7 +60,11 @@ public actor FileSink: PunchSink {
     }
 
     private func file(at path: String) throws(SinkFault) -> LineFile {
-        if let file = files.file(at: path), file.isInPlace { return file }
+        if let file = files.file(at: path), file.isInPlace {
+            guard let rotation = settings.rotation, file.isDue(rotation.size) else { return file }
+            files.close(path)
+            try rotation.putAside(path, now: context.time.now())
+        }
         let file = try LineFile(path, header: PunchLine.header(settings.format))
         if file.cutByteCount > 0 {
             context.log.info("cut a line that a crash had torn", ["path": path, "bytes": "\(file.cutByteCount)"])
@@ -94,6 +98,8 @@ private struct OpenFiles {
             files[oldest.key] = nil
         }
     }
+
+    mutating func close(_ path: String) { files[path] = nil }
 
     mutating func closeAll() { files.removeAll() }
 }

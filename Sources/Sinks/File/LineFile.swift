@@ -20,6 +20,8 @@ final class LineFile {
     private let descriptor: Int32
     private var byteCount: Int
     private var tail: Set<LineDigest> = []
+    /// Lines are new from here on: what a kill left to be delivered again has come again.
+    private var isPastRepeats = false
 
     /// - Parameter header: what a new file begins with.
     init(_ path: String, header: [UInt8]) throws(SinkFault) {
@@ -49,13 +51,21 @@ final class LineFile {
     /// Nobody has renamed or removed the file since it was opened.
     var isInPlace: Bool { SystemCalls.isSame(descriptor, path) }
 
+    /// The file is so long that it should be put aside. Not while lines of its tail may come again: in a new file nobody
+    /// would know them.
+    func isDue(_ size: Int) -> Bool { isPastRepeats && byteCount >= size }
+
     /// Returns once the lines are on stable storage. Lines that the tail has already are left out.
     ///
     /// When it throws, none of the lines is in the file: after a failed sync the system may show lines that are not on
     /// the disk, and they must not be taken for delivered when they come again.
     func append(_ lines: [[UInt8]]) throws(SinkFault) {
         var bytes: [UInt8] = []
-        for line in lines where tail.isEmpty || tail.remove(LineDigest(line)) == nil { bytes += line }
+        var isLastNew = isPastRepeats
+        for line in lines {
+            isLastNew = tail.isEmpty || tail.remove(LineDigest(line)) == nil
+            if isLastNew { bytes += line }
+        }
         do throws(SinkFault) {
             try SystemCalls.append(bytes, to: descriptor, path)
             // Also when nothing is new: the lines of the tail may never have been synced.
@@ -65,6 +75,7 @@ final class LineFile {
             throw error
         }
         byteCount += bytes.count
+        isPastRepeats = isPastRepeats || isLastNew
     }
 }
 

@@ -83,6 +83,24 @@ enum SystemCalls {
         guard fsync(descriptor) == 0 else { throw fault("sync", path) }
     }
 
+    static func sync(path: String) throws(SinkFault) {
+        let (descriptor, _) = try openToAppend(path)
+        defer { close(descriptor) }
+        try sync(descriptor, path)
+    }
+
+    static func close(_ descriptor: Int32) { _ = systemClose(descriptor) }
+
+    /// The name is on stable storage afterwards.
+    static func rename(_ path: String, to target: String) throws(SinkFault) {
+        guard systemRename(path, target) == 0 else { throw fault("rename", path) }
+        try syncDirectory(parent(of: path))
+    }
+
+    static func remove(_ path: String) throws(SinkFault) {
+        guard unlink(path) == 0 || errno == ENOENT else { throw fault("remove", path) }
+    }
+
     /// Makes a directory and those above it, each one synced into the one above.
     private static func makeDirectory(_ path: String) throws(SinkFault) {
         if mkdir(path, 0o750) == 0 { return try syncDirectory(parent(of: path)) }
@@ -108,3 +126,7 @@ enum SystemCalls {
         return slash == path.startIndex ? "/" : String(path[..<slash])
     }
 }
+
+/// The functions whose names the methods above hide.
+private func systemClose(_ descriptor: Int32) -> Int32 { close(descriptor) }
+private func systemRename(_ path: String, _ target: String) -> Int32 { rename(path, target) }
