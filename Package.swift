@@ -72,7 +72,8 @@ let package = Package(
         .executableTarget(
             name: "muster",
             dependencies: [
-                "DeviceKit", "Journal", "MusterHost", "Sinks", "SimulatorDriver", "ZKTecoDriver", "ZKTecoEmulator",
+                "DeviceKit", "Journal", "MusterHost", "Postgres", "Sinks", "SimulatorDriver", "ZKTecoDriver",
+                "ZKTecoEmulator",
                 argumentParser, logging,
             ],
             swiftSettings: settings),

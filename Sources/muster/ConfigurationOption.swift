@@ -44,4 +44,13 @@ extension HostConfiguration {
         }
         return device
     }
+
+    /// The sink of a name given on the command line.
+    func sink(named name: String) throws -> Sink {
+        guard let sink = self[sink: name] else {
+            let known = sinks.map(\.name).joined(separator: ", ")
+            throw Failure(Exit.usage, "there is no sink \(name). Configured: \(known.isEmpty ? "none" : known)")
+        }
+        return sink
+    }
 }

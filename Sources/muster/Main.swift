@@ -10,6 +10,6 @@ struct Muster: AsyncParsableCommand {
         version: version,
         subcommands: [
             Run.self, Check.self, Init.self, Test.self, Sync.self, Devices.self, Status.self, Punches.self,
-            Drivers.self, Schema.self, Emulate.self, Import.self, Console.self,
+            DeadLetters.self, Replay.self, Drivers.self, Schema.self, Emulate.self, Import.self, Console.self,
         ])
 }

@@ -1,78 +1,102 @@
 public import DeviceKit
 public import Journal
 
-/// Takes records of a file into the journal, as if the device had sent them.
-public struct PunchImport: Sendable {
-    private let device: HostConfiguration.Device
-    private let records: [PunchRecord]
-    private let time: any TimeSource
+/// Takes punches from elsewhere into the journal, as if the devices had sent them. What the journal has already is
+/// counted and not taken again.
+public final class PunchImport {
+    /// A punch from elsewhere.
+    public struct Item: Sendable {
+        public var device: HostConfiguration.Device
+        public var record: PunchRecord
+        /// `nil` where only the wall clock is known: then it is read in the device's zone, in the order of the source.
+        public var time: Instant?
 
-    /// What became of the records.
+        public init(device: HostConfiguration.Device, record: PunchRecord, time: Instant? = nil) {
+            self.device = device
+            self.record = record
+            self.time = time
+        }
+    }
+
+    /// What became of the punches.
     public struct Outcome: Sendable, Hashable {
         public var new = 0
-        /// The journal has them already, or they stand in the file more than once.
+        /// The journal has them already, or they stand in the source more than once.
         public var known = 0
         /// Taken, and marked invalid for their time.
         public var implausible = 0
     }
 
-    private static let batchCount = 1_000
+    public private(set) var outcome = Outcome()
 
-    public init(device: HostConfiguration.Device, records: [PunchRecord], time: any TimeSource = SystemTime()) {
-        self.device = device
-        self.records = records
-        self.time = time
-    }
+    private let directory: DataDirectory
+    /// `nil` in a dry run.
+    private let journal: PunchJournal?
+    private let reader: JournalReader?
+    private let time: any TimeSource
+    private var intakes: [DeviceID: Intake] = [:]
+    /// Stands for the punches that a dry run has seen.
+    private var seen: Set<Int> = []
 
     /// - Parameter isDryRun: counts and changes nothing.
     /// - Throws: ``JournalError`` when a host owns the data directory.
-    public func run(into directory: DataDirectory, isDryRun: Bool) async throws(JournalError) -> Outcome {
+    public init(
+        into directory: DataDirectory, isDryRun: Bool, time: any TimeSource = SystemTime()
+    ) throws(JournalError) {
+        self.directory = directory
+        self.time = time
+        journal = isDryRun ? nil : try PunchJournal(directory)
+        if let journal {
+            reader = journal.reader
+        } else {
+            reader = directory.hasJournal ? try JournalReader(directory) : nil
+        }
+    }
+
+    /// How far an earlier import of this source has come; `nil` when there was none.
+    public func place(of source: String) async throws(JournalError) -> String? {
+        try await reader?.importPlace(of: source)
+    }
+
+    /// Takes a batch, some thousands at the most.
+    /// - Parameter place: how far the source is read with this batch, kept for the next import of `source`.
+    public func add(_ items: [Item], place: (source: String, place: String)? = nil) async throws(JournalError) {
+        // In runs of one device, so that the order of the source is the order of the journal.
+        var rest = items[...]
+        while let first = rest.first {
+            let run = rest.prefix { $0.device.id == first.device.id }
+            try await add(Array(run), of: first.device)
+            rest = rest.dropFirst(run.count)
+        }
+        if let place { try await journal?.saveImportPlace(place.place, of: place.source) }
+    }
+
+    private func add(_ items: [Item], of device: HostConfiguration.Device) async throws(JournalError) {
         let now = time.now()
-        var intake = Intake(device: device.id, zone: device.zone, source: .import)
-        if directory.hasJournal, let span = Intake.doubt(records, zone: device.zone) {
-            intake.memory.known = try await JournalReader(directory).moments(of: device.id, in: span)
+        var intake = intakes[device.id] ?? Intake(device: device.id, zone: device.zone, source: .import)
+        if let reader, let span = Intake.doubt(items.filter { $0.time == nil }.map(\.record), zone: device.zone) {
+            intake.memory.known = try await reader.moments(of: device.id, in: span)
         }
-        let punches = records.map { intake.punch($0, receivedAt: now) }
-        var outcome = Outcome(implausible: punches.count { !$0.isValid })
-        if isDryRun {
-            try await compare(punches, directory, &outcome)
-            return outcome
-        }
-        let journal = try PunchJournal(directory)
-        for start in stride(from: 0, to: punches.count, by: Self.batchCount) {
-            let batch = Array(punches[start..<min(start + Self.batchCount, punches.count)])
-            let receipt = try await journal.commit(JournalEntry(device: device.id, punches: batch, receivedAt: now))
-            outcome.new += receipt.journaled
-            outcome.known += receipt.duplicates
-        }
-        return outcome
+        let punches = items.map { intake.punch($0.record, at: $0.time, receivedAt: now) }
+        intakes[device.id] = intake
+        outcome.implausible += punches.count { !$0.isValid }
+        guard let journal else { return try await compare(punches, of: device.id) }
+        let receipt = try await journal.commit(JournalEntry(device: device.id, punches: punches, receivedAt: now))
+        outcome.new += receipt.journaled
+        outcome.known += receipt.duplicates
     }
 
-    private struct Identity: Hashable {
-        let code: String
-        let time: Instant
-    }
-
-    private func compare(
-        _ punches: [Punch], _ directory: DataDirectory, _ outcome: inout Outcome
-    ) async throws(JournalError) {
-        var seen: Set<Identity> = []
-        if directory.hasJournal {
-            let reader = try JournalReader(directory)
-            var filter = JournalReader.Filter(device: device.id)
-            while true {
-                let page = try await reader.punches(filter, limit: 10_000)
-                guard let last = page.last else { break }
-                for known in page { seen.insert(Identity(code: known.punch.code, time: known.punch.time)) }
-                filter.afterPosition = last.position
-            }
-        }
+    private func compare(_ punches: [Punch], of device: DeviceID) async throws(JournalError) {
+        let times = punches.map(\.time)
+        guard let first = times.min(), let last = times.max() else { return }
+        let known = try await reader?.moments(of: device, in: first...last) ?? []
         for punch in punches {
-            if seen.insert(Identity(code: punch.code, time: punch.time)).inserted {
-                outcome.new += 1
-            } else {
-                outcome.known += 1
-            }
+            let isKnown = known.contains(Intake.Moment(code: punch.code, instant: punch.time))
+            var hasher = Hasher()
+            hasher.combine(device)
+            hasher.combine(punch.code)
+            hasher.combine(punch.time)
+            if seen.insert(hasher.finalize()).inserted, !isKnown { outcome.new += 1 } else { outcome.known += 1 }
         }
     }
 }

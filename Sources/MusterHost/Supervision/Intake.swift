@@ -35,10 +35,12 @@ struct Intake: Sendable {
         self.source = source
     }
 
-    /// - Parameter now: when the host received the record.
-    mutating func punch(_ record: PunchRecord, receivedAt now: Instant) -> Punch {
+    /// - Parameters:
+    ///   - known: when it was, where somebody knows better than the wall clock.
+    ///   - now: when the host received the record.
+    mutating func punch(_ record: PunchRecord, at known: Instant? = nil, receivedAt now: Instant) -> Punch {
         var notes: [String] = []
-        let time = instant(of: record, now: now, &notes)
+        let time = known ?? instant(of: record, now: now, &notes)
         last = Moment(code: record.code, instant: time)
         let isValid = judge(time, now: now, &notes)
         return Punch(

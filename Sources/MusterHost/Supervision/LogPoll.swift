@@ -20,6 +20,11 @@ public struct PollProgress: Sendable, Hashable {
     public var read: Int
     /// How many records the device says it holds.
     public var total: Int?
+
+    public init(read: Int, total: Int? = nil) {
+        self.read = read
+        self.total = total
+    }
 }
 
 /// Reads a device's log from the cursor to its end into the journal.

@@ -24,6 +24,11 @@ struct Punches: AsyncParsableCommand {
     var until: TimeArgument?
     @Option(help: "At most so many; 20 unless --since is given.")
     var limit: Int?
+    @Option(
+        help: ArgumentHelp(
+            "Shows directions as a policy would deliver them: \(Self.policyNames).", valueName: "policy"),
+        transform: Self.policy)
+    var policy: DirectionPolicy?
     @Flag(help: "Go on with new punches as they come, until interrupted.")
     var follow = false
 
@@ -40,9 +45,10 @@ struct Punches: AsyncParsableCommand {
             let reader = try config.reader(configuration)
             let filter = try filter(configuration)
             var output = PunchWriter(format.format)
-            let last = try await newest(reader, filter, &output)
+            let preview = policy.map { DirectionRules(configuration.devices, policy: $0) }
+            let last = try await newest(reader, filter, preview, &output)
             guard follow else { return StandardOutput.write(output.end()) }
-            try await follow(reader, filter, after: last, &output)
+            try await follow(reader, filter, after: last, preview, &output)
         }
     }
 
@@ -57,7 +63,8 @@ struct Punches: AsyncParsableCommand {
 
     /// Writes what there is and returns the position after it.
     private func newest(
-        _ reader: JournalReader, _ filter: JournalReader.Filter, _ output: inout PunchWriter
+        _ reader: JournalReader, _ filter: JournalReader.Filter, _ preview: DirectionRules?,
+        _ output: inout PunchWriter
     ) async throws -> Int64 {
         let latest = try await reader.latestPosition()
         var filter = filter
@@ -75,13 +82,13 @@ struct Punches: AsyncParsableCommand {
             filter.afterPosition = position
             let page = try await reader.punches(filter, limit: 1_000)
             guard let end = page.last else { return max(latest, position) }
-            StandardOutput.write(output.page(page.map(\.punch)))
+            StandardOutput.write(output.page(try await shown(page, preview, reader)))
             position = end.position
         }
     }
 
     private func follow(
-        _ reader: JournalReader, _ filter: JournalReader.Filter, after position: Int64,
+        _ reader: JournalReader, _ filter: JournalReader.Filter, after position: Int64, _ preview: DirectionRules?,
         _ output: inout PunchWriter
     ) async throws {
         var filter = filter
@@ -89,11 +96,27 @@ struct Punches: AsyncParsableCommand {
         while !Task.isCancelled {
             let page = try await reader.punches(filter, limit: 1_000)
             if let end = page.last {
-                StandardOutput.write(output.page(page.map(\.punch)))
+                StandardOutput.write(output.page(try await shown(page, preview, reader)))
                 filter.afterPosition = end.position
             } else {
                 try await Task.sleep(for: Self.interval)
             }
         }
+    }
+
+    private func shown(
+        _ page: [JournaledPunch], _ preview: DirectionRules?, _ reader: JournalReader
+    ) async throws -> [Punch] {
+        guard let preview else { return page.map(\.punch) }
+        return try await preview.apply(to: page, reader: reader).map(\.punch)
+    }
+
+    private static let policyNames = DirectionPolicy.allCases.map(\.rawValue).joined(separator: ", ")
+
+    private static func policy(_ text: String) throws -> DirectionPolicy {
+        guard let policy = DirectionPolicy(rawValue: text) else {
+            throw ValidationError("there is no policy '\(text)'; there are \(policyNames)")
+        }
+        return policy
     }
 }
