@@ -38,6 +38,8 @@ struct EmulateZKTeco: AsyncParsableCommand {
     var capacity: Int?
     @Option(help: "A file that gets every record, as a JSON line, before it is sent.")
     var truth: String?
+    @Option(help: "A file that gets a JSON line with the time of each record, event and acknowledgement.")
+    var observe: String?
     @Option(help: "Pause between the frames of a bulk answer.")
     var pacing = DurationArgument(.milliseconds(5))
     @Option(name: .customLong("data-size"), help: "Most bytes of one data frame; older boards use 1008.")
@@ -90,6 +92,14 @@ struct EmulateZKTeco: AsyncParsableCommand {
         options.clockOffset = clockOffset
         options.capacity = capacity
         options.truthPath = truth
+        if let observe {
+            do throws(EmulatorError) {
+                let file = try ObservationFile(observe)
+                options.observer = { file.observe($0) }
+            } catch {
+                throw Failure(Exit.unavailable, "\(error)")
+            }
+        }
         options.pacing = pacing.duration
         options.dataByteCount = dataByteCount
         options.splitByteCount = splitByteCount
