@@ -34,10 +34,13 @@ def json_lines(path):
 
 
 class Rig:
-    def __init__(self, muster, directory, records, emulator_rate, simulator_rate):
+    """Two devices under load and a host with some sinks; by default a file."""
+
+    def __init__(self, muster, directory, records, emulator_rate, simulator_rate, sinks=None):
         self.muster, self.directory, self.port = muster, directory, free_port()
         self.truth = os.path.join(directory, "truth.jsonl")
         self.audit = os.path.join(directory, "audit.jsonl")
+        sinks = sinks or {"audit": f"{{type: file, path: {self.audit}}}"}
         self.emulator = subprocess.Popen(
             [muster, "emulate", "zkteco", "--listen", f"127.0.0.1:{self.port}", "--records", str(records),
              "--people", "200", "--rate", emulator_rate, "--truth", self.truth, "--pacing", "0ms"],
@@ -45,13 +48,13 @@ class Rig:
             stderr=subprocess.STDOUT)
         # Without a start, a week at this rate would be a log of millions.
         self.start_of_simulation = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(time.time() - 60))
-        self.config = self.write_config("muster.yaml", "data", self.audit, simulator_rate)
-        self.judge_config = self.write_config("judge.yaml", "judge-data", None, simulator_rate)
+        self.config = self.write_config("muster.yaml", "data", sinks, simulator_rate)
+        self.judge_config = self.write_config("judge.yaml", "judge-data", {}, simulator_rate)
 
-    def write_config(self, name, data, audit, simulator_rate):
+    def write_config(self, name, data, sinks, simulator_rate):
         path = os.path.join(self.directory, name)
-        sinks = f"sinks:\n  audit: {{type: file, path: {audit}}}\n" if audit else ""
-        listed = "    sinks: [audit]\n" if audit else ""
+        listed = f"    sinks: [{', '.join(sinks)}]\n" if sinks else ""
+        sinks = "sinks:\n" + "".join(f"  {name}: {value}\n" for name, value in sinks.items()) if sinks else ""
         with open(path, "w", encoding="utf-8") as file:
             file.write(
                 f"data: {os.path.join(self.directory, data)}\n"
