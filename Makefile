@@ -1,6 +1,7 @@
 # The words of the README. Every step builds with the same flags, so that no step undoes another's work.
 .DEFAULT_GOAL := help
-.PHONY: help deps build build-tests run test lint format check-examples release bench kill9 fuzz clean
+.PHONY: help deps test-deps build build-tests run test lint format check-examples release bench kill9 oracle \
+	disk-full fuzz clean
 
 # A target that imports what it does not declare fails to build.
 BUILD_FLAGS := --explicit-target-dependency-import-check error
@@ -13,10 +14,13 @@ help: ## this list
 deps: ## installs what the machine lacks, says what, and touches nothing when nothing is missing
 	@.ci/install-deps
 
+test-deps: deps ## the same for the tests: servers that they start themselves
+	@.ci/install-deps --tests
+
 build: deps
 	swift build --product muster $(BUILD_FLAGS)
 
-build-tests: deps
+build-tests: test-deps
 	swift build --build-tests $(BUILD_FLAGS)
 
 run: build ## builds, then collects punches from simulated terminals; Ctrl-C ends it
@@ -42,13 +46,25 @@ release: deps ## an optimised binary at .build/release/muster
 # The environment that the tests make as well; whoever comes first installs it.
 PYZK := .build/python/pyzk==0.9
 
-bench: release ## times `muster sync` against pyzk on an emulated terminal of 100,000 and 400,000 records
+# Peers of the PostgreSQL benchmark.
+DJANGO := .build/python/django==5.2.9
+
+bench: release test-deps ## times muster against pyzk, Django and psql; delivers a million punches; measures latency
 	@[ -e $(PYZK)/complete ] || { python3 -m venv --clear $(PYZK) && $(PYZK)/bin/python -m pip install --quiet \
 		--disable-pip-version-check pyzk==0.9 && touch $(PYZK)/complete; }
+	@[ -e $(DJANGO)/complete ] || { python3 -m venv --clear $(DJANGO) && $(DJANGO)/bin/python -m pip install --quiet \
+		--disable-pip-version-check django==5.2.9 'psycopg[binary]==3.2.13' && touch $(DJANGO)/complete; }
 	python3 Tests/Benchmarks/sync.py .build/release/muster $(PYZK)/bin/python
+	python3 Tests/Benchmarks/postgres.py .build/release/muster $(DJANGO)/bin/python
 
 kill9: release ## kills `muster run` 50 times under load and compares journal, file sink and devices
 	python3 Tests/Faults/kill9.py .build/release/muster
+
+oracle: release test-deps ## 500 kills, 50 crashes of PostgreSQL, cut answers, an outage; the database judges (25 minutes)
+	python3 Tests/Faults/oracle.py .build/release/muster
+
+disk-full: release ## fills the journal's disk at 200 places of its writes (as root: it mounts a tmpfs)
+	python3 Tests/Faults/disk_full.py .build/release/muster
 
 FUZZ_SECONDS := 60
 

@@ -14,7 +14,7 @@ final class JournalWriter: Sendable {
     private let isFull = Mutex(false)
 
     /// How long to wait for room before the next try.
-    static let retryInterval = Duration.seconds(5)
+    static let retryInterval = Duration.seconds(1)
     /// After each page of a poll while the journal is nearly full.
     static let throttleDelay = Duration.seconds(2)
 
