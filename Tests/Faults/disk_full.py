@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Fills the disk of the journal at many different places of its writes, under live load, while one host runs.
 
-The data directory stands on a small tmpfs. For each of the positions a ballast file leaves 0 to 400 KiB free, so that
+The data directory stands on a small tmpfs. For each of the positions a ballast file leaves 0 to 200 KiB free, so that
 another write is the one that fails: a page of the log, a checkpoint, a commit. Then the ballast goes away.
 
 usage: disk_full.py MUSTER [--positions 200] [--keep]     (as root: it mounts a tmpfs)
@@ -35,7 +35,7 @@ class Rig:
         port = free_port()
         self.emulator = subprocess.Popen(
             [muster, "emulate", "zkteco", "--listen", f"127.0.0.1:{port}", "--records", "0", "--people", "500",
-             "--rate", "50/s", "--truth", self.truth, "--observe", self.observed],
+             "--rate", "150/s", "--truth", self.truth, "--observe", self.observed],
             stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         wait_for_port(port)
         with open(self.config, "w", encoding="utf-8") as file:
@@ -130,7 +130,7 @@ def main():
         rig.wait(lambda: os.path.exists(rig.observed) and rig.acknowledged() > 20, 30)
         waits = []
         for number in range(options.positions):
-            waits.append(one_position(rig, number * 400 * 1024 // options.positions))
+            waits.append(one_position(rig, number * 200 * 1024 // options.positions))
             if (number + 1) % 20 == 0:
                 print(f"position {number + 1}: journal {rig.journal_count()}, longest resumption {max(waits):.1f} s",
                       flush=True)
