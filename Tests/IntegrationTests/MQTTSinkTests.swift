@@ -101,6 +101,20 @@ struct MQTTSinkTests {
         }
     }
 
+    @Test("a host that is stopped says so, also when it is cancelled")
+    func cancelledClose() async throws {
+        try await MosquittoServer.with { server in
+            let sink = try sink(server)
+            try await open(sink)
+            let closing = Task {
+                withUnsafeCurrentTask { $0?.cancel() }
+                await sink.close()
+            }
+            await closing.value
+            #expect(try await server.retained() == ["muster/plant-2/status offline"])
+        }
+    }
+
     @Test("a broker that goes away is a fault, and works again when it is back")
     func restart() async throws {
         try await MosquittoServer.with { server in

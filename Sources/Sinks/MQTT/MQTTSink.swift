@@ -72,14 +72,20 @@ public actor MQTTSink: DeviceReportSink {
     public func close() async {
         guard let connection else { return }
         self.connection = nil
-        // The will is for a host that is lost; one that goes says so itself.
-        try? await bounded(connection) { (connection) async throws(MQTTError) in
-            try await connection.publish([self.status("offline")])
+        // The will is for a host that is lost; one that goes says so itself, also when its task is cancelled: after a
+        // goodbye without these words the broker would go on showing it as online.
+        let (farewell, time) = (status("offline"), context.time)
+        let watchdog = Task {
+            guard (try? await time.sleep(for: Self.farewellLimit)) != nil else { return }
+            connection.giveUp("the broker is slow")
         }
+        await Task { try? await connection.publish([farewell]) }.value
+        watchdog.cancel()
         connection.close()
     }
 
     private static let devicesKey = "devices"
+    private static let farewellLimit = Duration.seconds(2)
 
     private var options: MQTTOptions {
         var options = MQTTOptions(

@@ -4,24 +4,39 @@ internal import MusterHost
 
 struct Drivers: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Lists drivers, or shows one with its settings.")
+        abstract: "Lists drivers and types of sinks, or shows one with its settings.")
 
-    @Argument(help: "The driver to show.")
+    @Argument(help: "The driver or the type of sink to show.")
     var name: String?
     @OptionGroup var format: FormatOption
 
     func run() async throws {
         try await reporting {
-            guard let name else { return StandardOutput.write(list()) }
+            guard let name else {
+                StandardOutput.write(list())
+                if format.format == .table { StandardOutput.write("\n" + sinks()) }
+                return
+            }
             if let driver = BuiltIns.drivers[name] {
                 StandardOutput.write(DriverDocumentation.text(driver))
             } else if let sink = BuiltIns.sinks[name] {
                 StandardOutput.write(DriverDocumentation.text(sink))
             } else {
-                let known = BuiltIns.drivers.names.joined(separator: ", ")
-                throw Failure(Exit.usage, "there is no driver \(name). Known: \(known)")
+                let known = (BuiltIns.drivers.names + BuiltIns.sinks.names).joined(separator: ", ")
+                throw Failure(Exit.usage, "there is no driver or sink \(name). Known: \(known)")
             }
         }
+    }
+
+    private func sinks() -> String {
+        var listing = Listing([("name", .init(title: "SINK")), ("summary", .init(title: "SUMMARY", mayShrink: true))])
+        for sink in BuiltIns.sinks.registrations {
+            var json = JSONObjectWriter()
+            json.member("name", sink.manifest.id)
+            json.member("summary", sink.manifest.summary)
+            listing.add([sink.manifest.id, sink.manifest.summary], json: json.finish())
+        }
+        return listing.text(format.format)
     }
 
     private func list() -> String {
