@@ -17,7 +17,7 @@ public struct PostgresError: Error, Sendable, Hashable, CustomStringConvertible 
 
     public init(_ kind: Kind, _ message: String) {
         self.kind = kind
-        self.message = message.split(whereSeparator: \.isNewline).joined(separator: " ")
+        self.message = message.split(whereSeparator: \.isWhitespace).joined(separator: " ")
     }
 
     /// The SQLSTATE when the server refused, else `nil`.

@@ -28,14 +28,14 @@ class Rig:
         self.muster, self.directory = muster, directory
         self.disk = os.path.join(directory, "disk")
         os.mkdir(self.disk)
-        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=48m", "tmpfs", self.disk], check=True)
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=128m", "tmpfs", self.disk], check=True)
         self.truth, self.observed = (os.path.join(directory, name) for name in ("truth.jsonl", "observed.jsonl"))
         self.log, self.config = os.path.join(directory, "host.log"), os.path.join(directory, "muster.yaml")
         self.ballast = os.path.join(self.disk, "ballast")
         port = free_port()
         self.emulator = subprocess.Popen(
             [muster, "emulate", "zkteco", "--listen", f"127.0.0.1:{port}", "--records", "0", "--people", "500",
-             "--rate", "150/s", "--truth", self.truth, "--observe", self.observed],
+             "--rate", "150/s", "--capacity", "2000000", "--truth", self.truth, "--observe", self.observed],
             stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         wait_for_port(port)
         with open(self.config, "w", encoding="utf-8") as file:

@@ -56,6 +56,8 @@ extension DeviceReport {
         port = manifest.portKey.flatMap { device.settings.text($0) }.flatMap { UInt16($0) }
         isEnabled = device.isEnabled
         guard let status else { return }
+        // The last that is heard of a device: nobody tells the sinks once it has stopped.
+        if status.state == SupervisorState.stopping.name { state = "stopped" }
         identity = status.identity
         inventory = status.inventory
         isConnected = status.isConnected

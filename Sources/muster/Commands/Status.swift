@@ -48,7 +48,6 @@ struct Status: AsyncParsableCommand {
     private func sinks(_ configuration: HostConfiguration, _ reader: JournalReader) async throws -> Listing {
         let known = Dictionary(
             try await reader.sinks().map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
-        let latest = try await reader.latestPosition()
         var listing = Listing([
             ("sink", .init(title: "SINK")), ("type", .init(title: "TYPE")),
             ("delivered", .init(title: "DELIVERED", isNumber: true)),
@@ -58,17 +57,20 @@ struct Status: AsyncParsableCommand {
         for sink in configuration.sinks {
             let status = known[sink.name]
             let note = status?.failingSince.map { "failing since \($0): \(status?.lastError ?? "")" } ?? ""
-            let behind = max(0, latest - (status?.progress.position ?? 0))
+            let devices = Set(configuration.devices(of: sink).map(\.id))
+            let waiting = try await reader.backlog(of: sink.name, devices: devices)
             var json = JSONObjectWriter()
             json.member("sink", sink.name)
             json.member("type", sink.registration.manifest.id)
             json.member("delivered", status?.deliveredCount ?? 0)
-            json.member("behind", behind)
+            json.member("behind", waiting.count)
+            json.member("oldest_waiting", waiting.oldest?.description)
             json.member("refused", status?.deadLetterCount ?? 0)
             json.member("note", note)
             listing.add(
                 [
-                    sink.name, sink.registration.manifest.id, String(status?.deliveredCount ?? 0), String(behind),
+                    sink.name, sink.registration.manifest.id, String(status?.deliveredCount ?? 0),
+                    String(waiting.count),
                     String(status?.deadLetterCount ?? 0), note,
                 ], json: json.finish())
         }
