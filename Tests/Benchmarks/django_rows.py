@@ -43,7 +43,8 @@ class AttendanceRecord(models.Model):
 def values(row):
     moment = datetime.datetime.fromisoformat
     return {**row, "timestamp": moment(row["timestamp"]),
-            "local_time": moment(row["local_time"]).replace(tzinfo=datetime.timezone.utc), "received_at": moment(row["received_at"]),
+            "local_time": moment(row["local_time"]).replace(tzinfo=datetime.timezone.utc),
+            "received_at": moment(row["received_at"]),
             "direction_raw": int(row["direction_raw"]), "verification_raw": int(row["verification_raw"]),
             "work_code": row["work_code"] or None, "is_valid": row["is_valid"] == "t",
             "raw_data": json.loads(row["raw_data"])}

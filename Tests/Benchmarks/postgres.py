@@ -3,8 +3,8 @@
 
 usage: postgres.py MUSTER PYTHON_WITH_DJANGO [--only table|backlog|latency] [--punches 200000] [--backlog 1000000]
 
-table:   rows a second of (a) Django's exists() and create() for each punch, (b) its bulk_create, (c) psql \\copy and (d)
-         the sink from the journal, into tables with the same columns and indexes, in the same run.
+table:   rows a second of (a) Django's exists() and create() for each punch, (b) its bulk_create, (c) psql \\copy and
+         (d) the sink from the journal, into tables with the same columns and indexes, in the same run.
 backlog: a million punches wait, PostgreSQL comes back; peak memory of the host, and the time from a live event to its
          acknowledgement, which the host sends after the commit to its journal, while the backlog is delivered.
 latency: from an emulated terminal's event to the commit of its row, 100 events a second for 60 s.
@@ -115,7 +115,8 @@ def table(muster, python, directory, count):
         config = os.path.join(directory, "deliver.yaml")
         fill(muster, directory, source, [count])
         write_config(config, data, {"past1": (9, "    enabled: false\n")}, cluster.url)
-        print(f"d  {deliver(muster, directory, source, config, data):.2f} s, to make the tables and warm up", flush=True)
+        first = deliver(muster, directory, source, config, data)
+        print(f"d  {first:.2f} s, to make the tables and warm up", flush=True)
         exported = os.path.join(directory, "rows.csv")
         cluster.psql("-c", f"\\copy (SELECT {COLUMNS} FROM attendance_records ORDER BY id) TO {exported} CSV HEADER")
         for name in ("copied", "exists", "bulk"):
@@ -211,10 +212,10 @@ def backlog(muster, directory, count):
         recorded = sum(line["event"] == "recorded" for line in json_lines(observed))
         p99 = percentile(delays, 0.99)
         good = rows == waiting and live == recorded and peak <= 200 and p99 <= 25
-        print(f"backlog: {waiting} punches delivered within {seconds:.1f} s of PostgreSQL's start ({rows} rows), live rows "
-              f"{live} of {recorded}; peak memory {peak:.0f} MiB (goal 200); event to acknowledgement, which follows the "
-              f"commit: {len(delays)} events, p50 {percentile(delays, 0.5):.1f} ms, p99 {p99:.1f} ms (goal 25), longest "
-              f"{max(delays):.1f} ms: goals {'met' if good else 'MISSED'}")
+        print(f"backlog: {waiting} punches delivered within {seconds:.1f} s of PostgreSQL's start ({rows} rows), live "
+              f"rows {live} of {recorded}; peak memory {peak:.0f} MiB (goal 200); event to acknowledgement, which "
+              f"follows the commit: {len(delays)} events, p50 {percentile(delays, 0.5):.1f} ms, p99 {p99:.1f} ms "
+              f"(goal 25), longest {max(delays):.1f} ms: goals {'met' if good else 'MISSED'}")
         return good
     finally:
         for child in (host, emulator and emulator.process):

@@ -5,8 +5,8 @@ The data directory stands on a small tmpfs. For each of the positions a ballast 
 another write is the one that fails: a page of the log, a checkpoint, a commit. Then the ballast goes away.
 
 usage: disk_full.py MUSTER [--positions 200] [--keep]     (as root: it mounts a tmpfs)
-Shows that nothing is acknowledged while the disk is full, how long the host takes to go on by itself (at most 10 s), and
-that the journal holds in the end exactly what the terminal holds.
+Shows that nothing is acknowledged while the disk is full, how long the host takes to go on by itself (at most 10 s),
+and that the journal holds in the end exactly what the terminal holds.
 """
 import argparse
 import os
@@ -147,7 +147,8 @@ def main():
         print(f"full at {options.positions} positions, told {rig.full_count()} times; nothing acknowledged while full; "
               f"went on by itself within {max(waits):.1f} s (goal 10), median {sorted(waits)[len(waits) // 2]:.1f} s; "
               f"exit {code}")
-        verdict = compare("journal against the terminal", {truth_key(record) for record in json_lines(rig.truth)}, journal)
+        truth = {truth_key(record) for record in json_lines(rig.truth)}
+        verdict = compare("journal against the terminal", truth, journal)
         verdict &= compare("file sink against the journal", journal,
                            [key(line) for line in json_lines(os.path.join(directory, "audit.jsonl"))])
         verdict &= max(waits) <= 10 and code == 0

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Breaks everything between terminals and PostgreSQL, then lets the database be the judge.
 
-A ZKTeco terminal (our emulator, which writes every record to a truth file before it sends it) and the simulator driver,
-whose log is a function of its seed and of the time, issue punches. The host delivers them to PostgreSQL through a proxy.
+A ZKTeco terminal (our emulator, which writes every record to a truth file before it sends it) and the simulator
+driver, whose log is a function of its seed and of the time, issue punches. The host delivers them to PostgreSQL through
+a proxy.
 Meanwhile, at random: SIGKILL of the host, immediate restarts of PostgreSQL, and connections that are cut after the
 server has carried a statement out and before its answer arrives. Then an outage, while capture goes on. At the end the
 table must hold exactly what the devices hold: nothing missing, nothing spurious, nothing twice, in the journal's order.
@@ -96,11 +97,11 @@ class Proxy:
                     pass
 
 
-def journal_position(rig):
+def journal_count(rig):
     try:
         path = os.path.join(rig.directory, "data", "journal.sqlite")
         with sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5) as journal:
-            return journal.execute("SELECT ifnull(max(position), 0) FROM punches").fetchone()[0]
+            return journal.execute("SELECT count(*) FROM punches").fetchone()[0]
     except sqlite3.OperationalError:
         return 0
 
@@ -119,7 +120,7 @@ def recoveries(cluster):
 def break_things(rig, cluster, proxy, options, chance):
     """The kills, with restarts and cuts among them. Returns in how many runs the journal and the table grew."""
     restarts = set(chance.sample(range(options.kills), min(options.restarts, options.kills)))
-    position, rows = journal_position(rig), row_count(cluster) or 0
+    held, rows = journal_count(rig), row_count(cluster) or 0
     journal_grew = table_grew = 0
     for number in range(options.kills):
         if proxy.cuts + proxy.armed < options.cuts and chance.random() < 1.5 * options.cuts / options.kills:
@@ -137,13 +138,13 @@ def break_things(rig, cluster, proxy, options, chance):
         host.wait()
         if restart:
             restart.join()
-        before, position = position, journal_position(rig)
-        journal_grew += position > before
+        before, held = held, journal_count(rig)
+        journal_grew += held > before
         found = row_count(cluster)
         table_grew += found is not None and found > rows
         rows = rows if found is None else found
         if (number + 1) % 25 == 0:
-            print(f"kill {number + 1}: journal {position}, table {rows}, recoveries {recoveries(cluster)}, cuts "
+            print(f"kill {number + 1}: journal {held}, table {rows}, recoveries {recoveries(cluster)}, cuts "
                   f"{proxy.cuts}", flush=True)
     return journal_grew, table_grew
 
@@ -164,9 +165,9 @@ def outage(rig, cluster, proxy, seconds):
     """How many punches came, and how many rows, while the sink could not reach PostgreSQL."""
     proxy.refuse(True)
     time.sleep(2)
-    position, rows = journal_position(rig), row_count(cluster)
+    held, rows = journal_count(rig), row_count(cluster)
     time.sleep(seconds)
-    came, written = journal_position(rig) - position, row_count(cluster) - rows
+    came, written = journal_count(rig) - held, row_count(cluster) - rows
     proxy.refuse(False)
     return came, written
 
@@ -221,7 +222,7 @@ def main():
         host.send_signal(signal.SIGTERM)
         code = host.wait(timeout=20)
         found = recoveries(cluster)
-        print(f"kills {options.kills}: the journal grew in {journal_grew} of the killed runs, the table in {table_grew}\n"
+        print(f"kills {options.kills}: the journal grew in {journal_grew} of the runs, the table in {table_grew}\n"
               f"immediate restarts {options.restarts}: PostgreSQL recovered from {found} crashes\n"
               f"answers to writes that were swallowed: {proxy.cuts}\n"
               f"outage of {options.outage} s: {came} punches came, {written} rows were written\n"
