@@ -9,6 +9,7 @@ Shows that nothing is acknowledged while the disk is full, how long the host tak
 and that the journal holds in the end exactly what the terminal holds.
 """
 import argparse
+import json
 import os
 import shutil
 import signal
@@ -44,8 +45,27 @@ class Rig:
                        f"devices:\n  terminal:\n    driver: zkteco\n"
                        f"    settings: {{address: 127.0.0.1, port: {port}}}\n"
                        "    schedule: {poll: '* * * * *', window: all}\n    sinks: [audit]\n")
-        self.host = subprocess.Popen([muster, "run", "--config", self.config], stdout=subprocess.DEVNULL,
-                                     stderr=open(self.log, "w"))
+        self.recorded, self.acknowledged, self.offset = [], 0, 0
+        self.start()
+
+    def start(self):
+        self.host = subprocess.Popen([self.muster, "run", "--config", self.config], stdout=subprocess.DEVNULL,
+                                     stderr=open(self.log, "a"))
+
+    def look(self):
+        """How many events are acknowledged. The terminal sends them one after the other and is answered in order."""
+        with open(self.observed, "rb") as file:
+            file.seek(self.offset)
+            text = file.read()
+        whole = text[:text.rfind(b"\n") + 1]
+        self.offset += len(whole)
+        for line in whole.splitlines():
+            event = json.loads(line)
+            if event["event"] == "recorded":
+                self.recorded.append(truth_key(event))
+            elif event["event"] == "acknowledged":
+                self.acknowledged += 1
+        return self.acknowledged
 
     def fill(self, remaining):
         """Leaves so many bytes free."""
@@ -66,13 +86,10 @@ class Rig:
         with open(self.log, encoding="utf-8") as file:
             return sum("the disk is full" in line for line in file)
 
-    def acknowledged(self):
-        with open(self.observed, "rb") as file:
-            return file.read().count(b'"acknowledged"')
-
-    def journal_count(self):
+    def journal(self):
         with sqlite3.connect(f"file:{self.disk}/data/journal.sqlite?mode=ro", uri=True, timeout=10) as journal:
-            return journal.execute("SELECT count(*) FROM punches").fetchone()[0]
+            return {("terminal", code, time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(at // 1000)))
+                    for code, at in journal.execute("SELECT code, time FROM punches")}
 
     def wait(self, condition, seconds):
         """Seconds until the condition holds; None when it does not in time."""
@@ -104,17 +121,34 @@ def one_position(rig, remaining):
     if rig.wait(lambda: rig.full_count() > fulls, 60) is None:
         raise SystemExit(f"with {remaining} bytes left the disk never became full")
     time.sleep(0.1)  # What was on its way to the terminal arrives.
-    before = rig.acknowledged()
+    before = rig.look()
     time.sleep(0.3)
-    after, held = rig.acknowledged(), rig.journal_count()
+    after = rig.look()
     if after != before:
         raise SystemExit(f"with {remaining} bytes left {after - before} events were acknowledged on a full disk")
-    if after > held:
-        raise SystemExit(f"{after} events are acknowledged, the journal holds {held}")
+    if missing := set(rig.recorded[:after]) - rig.journal():
+        raise SystemExit(f"{len(missing)} acknowledged events are not in the journal, for example {missing.pop()}")
     rig.free()
-    seconds = rig.wait(lambda: rig.acknowledged() > after, 30)
+    seconds = rig.wait(lambda: rig.look() > after, 30)
     if seconds is None:
         raise SystemExit("the host did not go on within 30 s of space returning")
+    return seconds
+
+
+def start_full(rig, remaining):
+    """Seconds until a host that was killed, and started on a full disk, goes on."""
+    rig.fill(remaining)
+    rig.host.kill()
+    rig.host.wait()
+    rig.start()
+    time.sleep(2)
+    if rig.host.poll() is not None:
+        raise SystemExit(f"started with {remaining} bytes left the host ended with {rig.host.returncode}")
+    rig.free()
+    after = rig.look()
+    seconds = rig.wait(lambda: rig.look() > after, 30)
+    if seconds is None:
+        raise SystemExit("the host that was started on a full disk did not go on")
     return seconds
 
 
@@ -127,13 +161,14 @@ def main():
     directory = tempfile.mkdtemp(prefix="muster-full-")
     rig, verdict = Rig(os.path.abspath(options.muster), directory), False
     try:
-        rig.wait(lambda: os.path.exists(rig.observed) and rig.acknowledged() > 20, 30)
+        rig.wait(lambda: rig.look() > 20, 30)
         waits = []
         for number in range(options.positions):
             waits.append(one_position(rig, number * 200 * 1024 // options.positions))
             if (number + 1) % 20 == 0:
-                print(f"position {number + 1}: journal {rig.journal_count()}, longest resumption {max(waits):.1f} s",
+                print(f"position {number + 1}: journal {len(rig.journal())}, longest resumption {max(waits):.1f} s",
                       flush=True)
+        starts = [start_full(rig, remaining) for remaining in (0, 4096, 16384, 65536)]
         rig.emulator.stdin.write(b"rate 0/s\n")
         rig.emulator.stdin.flush()
         time.sleep(65)  # The poll of the next minute brings what was sent while the disk was full.
@@ -146,7 +181,7 @@ def main():
         journal = [key(punch) for punch in json_lines(os.path.join(directory, "journal.jsonl"))]
         print(f"full at {options.positions} positions, told {rig.full_count()} times; nothing acknowledged while full; "
               f"went on by itself within {max(waits):.1f} s (goal 10), median {sorted(waits)[len(waits) // 2]:.1f} s; "
-              f"exit {code}")
+              f"started on a full disk {len(starts)} times, went on within {max(starts):.1f} s; exit {code}")
         truth = {truth_key(record) for record in json_lines(rig.truth)}
         verdict = compare("journal against the terminal", truth, journal)
         verdict &= compare("file sink against the journal", journal,

@@ -36,24 +36,27 @@ class Proxy:
 
     def __init__(self, upstream):
         self.upstream, self.port = upstream, free_port()
-        self.is_refusing, self.armed, self.cuts = False, 0, 0
+        self.armed, self.cuts = 0, 0
         self.connections, self.lock = set(), threading.Lock()
-        self.listener = socket.create_server(("127.0.0.1", self.port))
-        threading.Thread(target=self.accept, daemon=True).start()
+        self.listen()
 
-    def accept(self):
+    def listen(self):
+        self.listener = socket.create_server(("127.0.0.1", self.port))
+        threading.Thread(target=self.accept, args=(self.listener,), daemon=True).start()
+
+    def accept(self, listener):
         while True:
-            client, _ = self.listener.accept()
-            if self.is_refusing:
-                client.close()
-                continue
+            try:
+                client, _ = listener.accept()
+            except OSError:
+                return
             try:
                 server = socket.create_connection(("127.0.0.1", self.upstream), timeout=5)
                 server.settimeout(None)
             except OSError:
                 client.close()
                 continue
-            link = {"client": client, "server": server, "swallow": False}
+            link = {"client": client, "server": server, "swallow": False, "is_copying": False}
             with self.lock:
                 self.connections.add(client)
             threading.Thread(target=self.relay, args=(link, "client", "server"), daemon=True).start()
@@ -65,7 +68,7 @@ class Proxy:
             while data := link[source].recv(65536):
                 if source == "client":
                     with self.lock:
-                        if self.armed and (b"COMMIT" in data or b"INTO attendance_records" in data):
+                        if self.stores_punches(link, data) and self.armed:
                             self.armed -= 1
                             link["swallow"] = True
                 elif link["swallow"]:
@@ -87,10 +90,23 @@ class Proxy:
         with self.lock:
             self.connections.discard(link["client"])
 
+    @staticmethod
+    def stores_punches(link, data):
+        """The commit of a copy of punches, or the one statement that inserts some. Other commits do not count."""
+        if b"COPY attendance_records" in data:
+            link["is_copying"] = True
+        if b"COMMIT" in data and link["is_copying"]:
+            link["is_copying"] = False
+            return True
+        return b"INTO attendance_records" in data
+
     def refuse(self, is_refusing):
-        self.is_refusing = is_refusing
+        if not is_refusing:
+            return self.listen()
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
         with self.lock:
-            for client in list(self.connections) if is_refusing else []:
+            for client in list(self.connections):
                 try:
                     client.shutdown(socket.SHUT_RDWR)
                 except OSError:
@@ -183,9 +199,11 @@ def judge(rig, cluster):
         "simulator in the journal", [key(punch) for punch in rig.punches(rig.judge_config) if punch["time"] < newest],
         [key(punch) for punch in journal if punch["device"] == "simulated" and punch["time"] < newest])
     rows = [tuple(row) for row in cluster.sql(
-        """SELECT device, attendance_code, to_char("timestamp" AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')
+        """SELECT device, attendance_code, to_char("timestamp" AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
+           to_char(local_time, 'YYYY-MM-DD"T"HH24:MI:SS'), direction, direction_raw, verification, verification_raw, source
            FROM attendance_records ORDER BY id""")]
-    valid = [key(punch) for punch in journal if punch["is_valid"]]
+    fields = ("local_time", "direction", "direction_raw", "verification", "verification_raw", "source")
+    valid = [key(punch) + tuple(str(punch[field]) for field in fields) for punch in journal if punch["is_valid"]]
     good &= compare("table against the journal", valid, rows)
     for device in ("terminal", "simulated"):
         if [row for row in rows if row[0] == device] != [one for one in valid if one[0] == device]:
@@ -216,13 +234,18 @@ def main():
         journal_grew, table_grew = break_things(rig, cluster, proxy, options, chance)
         host = finish_cuts(rig, cluster, proxy, options.cuts)
         came, written = outage(rig, cluster, proxy, options.outage)
+        for _ in range(min(options.kills, 20)):  # Also while it works off what has waited.
+            time.sleep(chance.uniform(0.05, 0.3))
+            host.send_signal(signal.SIGKILL)
+            host.wait()
+            host = rig.start()
         rig.emulator.stdin.write(b"rate 0/s\n")  # The terminal falls silent, so that it can be counted.
         rig.emulator.stdin.flush()
         time.sleep(8)
         host.send_signal(signal.SIGTERM)
         code = host.wait(timeout=20)
         found = recoveries(cluster)
-        print(f"kills {options.kills}: the journal grew in {journal_grew} of the runs, the table in {table_grew}\n"
+        print(f"kills {options.kills}, and 20 after the outage: the journal grew in {journal_grew} of the runs, the table in {table_grew}\n"
               f"immediate restarts {options.restarts}: PostgreSQL recovered from {found} crashes\n"
               f"answers to writes that were swallowed: {proxy.cuts}\n"
               f"outage of {options.outage} s: {came} punches came, {written} rows were written\n"

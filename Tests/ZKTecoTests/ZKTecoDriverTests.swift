@@ -263,7 +263,7 @@ struct ZKTecoPollTests {
             var options = EmulatorOptions()
             options.records = 3_000
             let terminal = try EmulatedTerminal(options)
-            let session = try await Driving.open(terminal)
+            let session = try await Driving.open(terminal, ["log_read": "full"])
             let before = try await Driving.read(session)
             terminal.replaceLog(change)
             let after = try await Driving.read(session, after: before.cursor)

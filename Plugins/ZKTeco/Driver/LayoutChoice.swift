@@ -17,9 +17,15 @@ enum LayoutChoice {
         return judged.filter { $0.plausibility > best - 0.1 }.min {
             let left = distance($0.layout, byteCount, recordCount)
             let right = distance($1.layout, byteCount, recordCount)
+            // The other form of 8 bytes read as 8b gives years before 2003, and is less plausible; 8b read as the other
+            // may give any year.
+            if left == right, $0.layout == .bytes8B || $1.layout == .bytes8B { return $0.layout == .bytes8B }
             return left == right ? $0.plausibility > $1.plausibility : left < right
         }?.layout
     }
+
+    /// A terminal whose clock was never set is before it, and still readable.
+    private static let earliestYear = 2005
 
     /// How far the number of records in this layout is from the counter.
     private static func distance(_ layout: RecordLayout, _ byteCount: Int, _ recordCount: Int?) -> Int {
@@ -27,7 +33,8 @@ enum LayoutChoice {
         return abs(byteCount / layout.byteCount - recordCount)
     }
 
-    /// The share of the sample's records that decode and do not go back in time, 0...1.
+    /// The share of the sample's records that decode, do not go back in time, and are no older than these terminals,
+    /// 0...1.
     private static func plausibility(_ layout: RecordLayout, _ sample: ArraySlice<UInt8>) -> Double {
         var rest = sample.prefix(layout.byteCount * 64)
         var total = 0.0
@@ -36,7 +43,8 @@ enum LayoutChoice {
         while rest.count >= layout.byteCount {
             total += 1
             if let record = try? layout.decode(rest.prefix(layout.byteCount)) {
-                good += last.map { record.time >= $0 } ?? true ? 1 : 0.6
+                let isOrdered = last.map { record.time >= $0 } ?? true
+                good += (isOrdered ? 1 : 0.6) * (record.time.date.year >= earliestYear ? 1 : 0.6)
                 last = record.time
             }
             rest = rest.dropFirst(layout.byteCount)

@@ -4,7 +4,7 @@ internal import ZKTecoWire
 /// A terminal's log while it is being read: from its oldest record to its end, in pages.
 ///
 /// Records that the cursor covers are passed over, but only after a digest of their bytes has shown that they are the
-/// ones that were read before.
+/// ones that were read before. Where the end of the log is read alone, that is the digests of the last ones.
 struct LogReading: Sendable {
     /// The cursor of the last page; the next poll continues this reading when it asks for the page after it.
     private(set) var cursor: Cursor?
@@ -22,21 +22,30 @@ struct LogReading: Sendable {
     private var buffer = ByteQueue()
     private var digest = LogDigest()
     private var recordCount: UInt64 = 0
+    private var lastDigests: [UInt64] = []
+    private var readInFullAt: Instant
+    private var refusesTails = false
     /// What has to be verified before the first record is delivered.
     private var covered: ZKTecoCursor?
     private var reset: SourceReset?
+    /// Why the end of the log could not be read alone.
+    private var failedTail: String?
 
     private static let prefixByteCount = 4
 
     /// Prepares the log and finds out its layout.
-    /// - Parameter covered: how far the journal has it.
+    /// - Parameters:
+    ///   - covered: how far the journal has it.
+    ///   - prefersTail: the covered records need not be read again where their last ones are as they were.
     /// - Returns: `nil` for an empty log.
     static func begin(
-        _ bulk: BulkRead, serialNumber: String, covered: ZKTecoCursor?, inventory: LogInventory, now: Duration
+        _ bulk: BulkRead, serialNumber: String, covered: ZKTecoCursor?, prefersTail: Bool, inventory: LogInventory,
+        time: any TimeSource
     ) async throws(DeviceFault) -> LogReading? {
         let source = try await bulk.open(.log)
         let total: Int
         let first: [UInt8]
+        var tail = TailOutcome.notTried
         switch source {
         case .whole(let bytes):
             total = bytes.count
@@ -44,31 +53,99 @@ struct LogReading: Sendable {
         case .prepared(let byteCount):
             total = byteCount
             guard total >= prefixByteCount else { return nil }
+            if prefersTail, let covered, covered.serialNumber == serialNumber {
+                tail = try await readTail(
+                    bulk, source, covered: covered, total: total, inventory: inventory, time: time)
+                if case .read(let reading) = tail { return reading }
+            }
             first = try await bulk.chunk(start: 0, byteCount: min(total, ChunkRequest.maximumByteCount))
         }
         guard let following = try followingByteCount(first, total: total) else { return nil }
         let records = first.dropFirst(prefixByteCount).prefix(following)
         let layout = try Self.layout(bulk.settings, following, inventory.recordCount, records)
-        return LogReading(
-            bulk: bulk, source: source, serialNumber: serialNumber, layout: layout, first: records,
-            endOffset: prefixByteCount + following, covered: covered, inventory: inventory, now: now)
+        var reading = LogReading(
+            bulk: bulk, source: source, serialNumber: serialNumber, layout: layout,
+            endOffset: prefixByteCount + following, offset: prefixByteCount + records.count, inventory: inventory,
+            time: time)
+        reading.buffer.append(records)
+        reading.covered = covered
+        reading.failedTail = tail.failure
+        if let covered { reading.checkIdentity(covered) }
+        return reading
     }
 
     private init(
-        bulk: BulkRead, source: BulkRead.Source, serialNumber: String, layout: RecordLayout,
-        first: ArraySlice<UInt8>, endOffset: Int, covered: ZKTecoCursor?, inventory: LogInventory, now: Duration
+        bulk: BulkRead, source: BulkRead.Source, serialNumber: String, layout: RecordLayout, endOffset: Int,
+        offset: Int, inventory: LogInventory, time: any TimeSource
     ) {
         self.bulk = bulk
         self.source = source
         self.serialNumber = serialNumber
         self.layout = layout
         self.endOffset = endOffset
+        self.offset = offset
         self.inventory = inventory
-        self.startedAt = now
-        offset = Self.prefixByteCount + first.count
-        buffer.append(first)
-        self.covered = covered
-        if let covered { checkIdentity(covered) }
+        startedAt = time.uptime()
+        // A full reading; one of the tail keeps the moment of the last full one.
+        readInFullAt = time.now()
+    }
+
+    // MARK: The tail
+
+    private enum TailOutcome {
+        case notTried
+        case read(LogReading)
+        /// Why everything has to be read.
+        case failed(String)
+
+        var failure: String? {
+            if case .failed(let reason) = self { return reason }
+            return nil
+        }
+    }
+
+    /// Reads from the last covered records on, and compares these.
+    ///
+    /// That a terminal honours the start of a chunk is not verified on hardware: it must, as every client reads in
+    /// chunks, but nobody is known to have skipped the first ones. The comparison decides.
+    private static func readTail(
+        _ bulk: BulkRead, _ source: BulkRead.Source, covered: ZKTecoCursor, total: Int, inventory: LogInventory,
+        time: any TimeSource
+    ) async throws(DeviceFault) -> TailOutcome {
+        let chosen = RecordLayout(rawValue: bulk.settings.recordLayout.rawValue)
+        guard let layout = covered.layout, layout == chosen ?? layout, !covered.lastDigests.isEmpty,
+            covered.recordCount <= UInt64(Int32.max)
+        else { return .notTried }
+        let coveredEnd = prefixByteCount + Int(covered.recordCount) * layout.byteCount
+        let start = coveredEnd - covered.lastDigests.count * layout.byteCount
+        // The prefix is not read: the count has to explain the length, else the log is looked at as a whole.
+        let counted = inventory.recordCount.map { prefixByteCount + $0 * layout.byteCount }
+        guard start >= prefixByteCount, coveredEnd <= total, counted == nil || counted == total,
+            (total - prefixByteCount).isMultiple(of: layout.byteCount)
+        else { return .notTried }
+        let bytes: [UInt8]
+        do throws(DeviceFault) {
+            bytes = try await bulk.chunk(start: start, byteCount: min(ChunkRequest.maximumByteCount, total - start))
+        } catch {
+            guard error.code == .incomplete || error.code == .oversize else { throw error }
+            return .failed("the terminal does not give the end of its log alone: \(error.message)")
+        }
+        let overlap = bytes.prefix(coveredEnd - start)
+        let digests = stride(from: 0, to: overlap.count, by: layout.byteCount).map {
+            LogDigest.of(Array(overlap[$0..<$0 + layout.byteCount]))
+        }
+        guard digests == covered.lastDigests else {
+            return .failed("the last records that were read before are no longer at their place")
+        }
+        var reading = LogReading(
+            bulk: bulk, source: source, serialNumber: covered.serialNumber, layout: layout, endOffset: total,
+            offset: start + bytes.count, inventory: inventory, time: time)
+        reading.buffer.append(bytes.dropFirst(overlap.count))
+        reading.digest = LogDigest(covered.digest)
+        reading.recordCount = covered.recordCount
+        reading.lastDigests = covered.lastDigests
+        reading.readInFullAt = covered.readInFullAt
+        return .read(reading)
     }
 
     /// The set's own length: some firmware appends a few bytes after the records. `nil` for an empty log.
@@ -119,17 +196,28 @@ struct LogReading: Sendable {
             rejected.append(
                 RejectedRecord(reason: "the log ends within a record", bytes: buffer.take(buffer.count) ?? []))
         }
-        cursor = ZKTecoCursor(serialNumber: serialNumber, recordCount: recordCount, digest: digest.value).cursor
+        cursor = place.cursor
         defer { reset = nil }
         return PollPage(
             records: records, rejected: rejected, cursor: cursor, hasMore: !isAtEnd, inventory: inventory,
             reset: reset)
     }
 
+    private var place: ZKTecoCursor {
+        var place = ZKTecoCursor(serialNumber: serialNumber, recordCount: recordCount, digest: digest.value)
+        place.lastDigests = lastDigests
+        place.layout = layout
+        place.readInFullAt = readInFullAt
+        place.refusesTails = refusesTails
+        return place
+    }
+
     private mutating func takeRecord() -> [UInt8]? {
         guard let bytes = buffer.take(layout.byteCount) else { return nil }
         digest.add(bytes[...])
         recordCount += 1
+        lastDigests.append(LogDigest.of(bytes))
+        if lastDigests.count > ZKTecoCursor.overlap { lastDigests.removeFirst() }
         return bytes
     }
 
@@ -189,12 +277,17 @@ struct LogReading: Sendable {
             return
         }
         self.covered = nil
+        guard let failedTail else { return }
+        // All records are as they were, so it was the terminal that did not give what was asked for.
+        refusesTails = true
+        bulk.log.info("the log is read in full from now on", ["reason": failedTail])
     }
 
     private mutating func rewind() async throws(DeviceFault) {
         buffer = ByteQueue()
         digest = LogDigest()
         recordCount = 0
+        lastDigests = []
         switch source {
         case .whole(let bytes):
             buffer.append(bytes[Self.prefixByteCount..<endOffset])

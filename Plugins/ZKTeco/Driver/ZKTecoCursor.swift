@@ -1,15 +1,28 @@
 internal import DeviceKit
+internal import ZKTecoWire
 
-/// How far a terminal's log has been read: a number of records and a digest of all their bytes.
+/// How far a terminal's log has been read: a number of records, a digest of all their bytes, and a digest of each of the
+/// last ones.
 ///
-/// The digest makes skipping safe: records are passed over only when the terminal still holds the very bytes that the
-/// journal has taken.
+/// The digests make skipping safe: records are passed over only when the terminal still holds the very bytes that the
+/// journal has taken. The last ones are compared at every poll, all of them when the log is read in full.
 struct ZKTecoCursor: Sendable, Hashable {
     var serialNumber: String
     var recordCount: UInt64
+    /// Of all records from the first one on.
     var digest: UInt64
+    /// Of each of the last records, at most ``overlap``, the oldest first.
+    var lastDigests: [UInt64] = []
+    /// `nil` in a cursor of an older version.
+    var layout: RecordLayout?
+    /// When the log was last read in full, and found to be the one that was read before.
+    var readInFullAt = Instant(secondsSince1970: 0)
+    /// The terminal does not give the end of its log alone.
+    var refusesTails = false
 
-    private static let version: UInt8 = 1
+    /// How many records are read again at each poll, to be compared.
+    static let overlap = 8
+    private static let version: UInt8 = 2
 
     init(serialNumber: String, recordCount: UInt64, digest: UInt64) {
         self.serialNumber = serialNumber
@@ -21,9 +34,17 @@ struct ZKTecoCursor: Sendable, Hashable {
     init(_ cursor: Cursor) throws(DeviceFault) {
         do throws(WireError) {
             var reader = ByteReader(cursor.bytes)
-            guard try reader.u8() == Self.version else { throw WireError("another version") }
+            let version = try reader.u8()
+            guard (1...Self.version).contains(version) else { throw WireError("another version") }
             recordCount = try reader.u64()
             digest = try reader.u64()
+            if version > 1 {
+                readInFullAt = Instant(secondsSince1970: Int64(try reader.u32()))
+                refusesTails = try reader.u8() != 0
+                let place = Int(try reader.u8())
+                layout = RecordLayout.allCases.indices.contains(place) ? RecordLayout.allCases[place] : nil
+                for _ in 0..<(try reader.u8()) { lastDigests.append(try reader.u64()) }
+            }
             serialNumber = String(decoding: reader.rest(), as: UTF8.self)
         } catch {
             throw DeviceFault(
@@ -32,10 +53,15 @@ struct ZKTecoCursor: Sendable, Hashable {
     }
 
     var cursor: Cursor? {
-        var writer = ByteWriter(capacity: 64)
+        var writer = ByteWriter(capacity: 128)
         writer.u8(Self.version)
         writer.u64(recordCount)
         writer.u64(digest)
+        writer.u32(UInt32(clamping: readInFullAt.secondsSince1970))
+        writer.u8(refusesTails ? 1 : 0)
+        writer.u8(UInt8(clamping: layout.flatMap { RecordLayout.allCases.firstIndex(of: $0) } ?? 255))
+        writer.u8(UInt8(clamping: lastDigests.count))
+        for digest in lastDigests { writer.u64(digest) }
         // Serial numbers have some 13 characters; a terminal that sends thousands gets no larger cursor.
         writer.append(serialNumber.utf8.prefix(256))
         return Cursor(bytes: writer.bytes)
@@ -44,7 +70,10 @@ struct ZKTecoCursor: Sendable, Hashable {
 
 /// FNV-1a over 64 bits: no secret depends on it, it tells a log from one that was rewritten.
 struct LogDigest: Sendable, Hashable {
-    private(set) var value: UInt64 = 0xCBF2_9CE4_8422_2325
+    private(set) var value: UInt64
+
+    /// - Parameter value: of what came before.
+    init(_ value: UInt64 = 0xCBF2_9CE4_8422_2325) { self.value = value }
 
     mutating func add(_ bytes: ArraySlice<UInt8>) {
         var value = value
@@ -52,5 +81,11 @@ struct LogDigest: Sendable, Hashable {
             for byte in bytes { value = (value ^ UInt64(byte)) &* 0x100_0000_01B3 }
         }
         self.value = value
+    }
+
+    static func of(_ record: [UInt8]) -> UInt64 {
+        var digest = LogDigest()
+        digest.add(record[...])
+        return digest.value
     }
 }

@@ -12,10 +12,14 @@ final class ZKTecoSession: DeviceSession {
     private let bulk: BulkRead
     private let reading = Mutex<LogReading?>(nil)
     private let people = Mutex<[UInt16: String]?>(nil)
+    /// When the end of the log was last compared with what was read before.
+    private let comparedAt = Mutex<Duration?>(nil)
     private let isClosed = Mutex(false)
 
     /// A reading that nobody continued for so long is of no use: the log has grown since.
     private static let readingLifetime = Duration.seconds(600)
+    /// A log of an equal count is looked at again after so long.
+    private static let comparisonInterval = Duration.seconds(3_600)
     /// What a polite goodbye may take.
     private static let farewellLimit = Duration.seconds(1)
     private static let maximumBatchCount = 500
@@ -61,7 +65,14 @@ extension ZKTecoSession: PollingSession {
             try await old.finish()
             current = nil
         }
-        if current == nil { current = try await begin(after: request.cursor) }
+        if current == nil {
+            switch try await begin(after: request.cursor) {
+            case .empty: return try emptyPage(request.cursor)
+            case .unchanged(let inventory):
+                return PollPage(records: [], cursor: request.cursor, inventory: inventory)
+            case .reading(let reading): current = reading
+            }
+        }
         guard var log = current else { return try emptyPage(request.cursor) }
         let page = try await log.page(limit: request.limit, people: people.withLock { $0 } ?? [:])
         if page.hasMore {
@@ -78,23 +89,55 @@ extension ZKTecoSession: PollingSession {
             && context.time.uptime() - reading.startedAt < Self.readingLifetime
     }
 
-    private func begin(after cursor: Cursor?) async throws(DeviceFault) -> LogReading? {
+    private enum Beginning {
+        case empty
+        /// As many records as before, and their last ones were looked at not long ago.
+        case unchanged(LogInventory)
+        case reading(LogReading)
+    }
+
+    private func begin(after cursor: Cursor?) async throws(DeviceFault) -> Beginning {
         var covered: ZKTecoCursor?
         if let cursor { covered = try ZKTecoCursor(cursor) }
-        let log = try await prepare(covered)
-        guard let log, log.needsPeople, people.withLock({ $0 == nil }) else { return log }
+        let inventory = try await readInventory()
+        if let covered, isUnchanged(covered, inventory) { return .unchanged(inventory) }
+        guard let log = try await prepare(covered, inventory) else { return .empty }
+        guard log.needsPeople, people.withLock({ $0 == nil }) else { return .reading(log) }
         // The short records name slots. The terminal holds one prepared set, so the log has to be prepared again.
         try await log.finish()
         let codes = Dictionary(
             try await readUsers().map { ($0.uid, $0.code) }, uniquingKeysWith: { first, _ in first })
         people.withLock { $0 = codes }
-        return try await prepare(covered)
+        guard let again = try await prepare(covered, try await readInventory()) else { return .empty }
+        return .reading(again)
     }
 
-    private func prepare(_ covered: ZKTecoCursor?) async throws(DeviceFault) -> LogReading? {
-        try await LogReading.begin(
-            bulk, serialNumber: serialNumber, covered: covered, inventory: try await readInventory(),
-            now: context.time.uptime())
+    /// Equal counts mean an equal log, unless it was cleared and filled again: so its end is compared now and then.
+    private func isUnchanged(_ covered: ZKTecoCursor, _ inventory: LogInventory) -> Bool {
+        guard prefersTail(covered), covered.recordCount > 0,
+            inventory.recordCount.map({ UInt64($0) }) == covered.recordCount
+        else { return false }
+        return comparedAt.withLock { $0.map { context.time.uptime() - $0 < Self.comparisonInterval } ?? false }
+    }
+
+    private func prefersTail(_ covered: ZKTecoCursor) -> Bool {
+        switch settings.logReadChoice {
+        case .full: false
+        case .tail: covered.serialNumber == serialNumber
+        case .auto:
+            covered.serialNumber == serialNumber && !covered.refusesTails
+                && context.time.now() - covered.readInFullAt < settings.auditInterval
+        }
+    }
+
+    private func prepare(
+        _ covered: ZKTecoCursor?, _ inventory: LogInventory
+    ) async throws(DeviceFault) -> LogReading? {
+        let log = try await LogReading.begin(
+            bulk, serialNumber: serialNumber, covered: covered, prefersTail: covered.map { prefersTail($0) } ?? false,
+            inventory: inventory, time: context.time)
+        comparedAt.withLock { $0 = context.time.uptime() }
+        return log
     }
 
     /// The place in an empty log; a reset when it was not empty before.

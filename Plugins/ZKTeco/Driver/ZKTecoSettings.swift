@@ -19,13 +19,24 @@ public struct ZKTecoSettings: DriverSettings {
         "Layout of the log's records in bytes; auto finds it out and is right for all terminals that are known.",
         example: "auto")
 
-    public static let schema = SettingsSchema(address, port, password, timeout, encoding, records)
+    static let logRead = Setting<LogReadChoice>.choice(
+        "log_read", default: .auto,
+        "full reads the whole log at each poll; tail only what is new and a few records before it; auto does that, and reads the whole log every log_audit.",
+        example: "auto")
+    static let logAudit = Setting.duration(
+        "log_audit", default: .seconds(86_400), in: .seconds(60) ... .seconds(31 * 86_400),
+        "How often log_read: auto compares the whole log with what was read before.", example: "24h")
+
+    public static let schema = SettingsSchema(
+        address, port, password, timeout, encoding, records, logRead, logAudit)
 
     let endpoint: Endpoint
     let commKey: UInt32
     let replyTimeout: Duration
     let nameEncoding: NameEncoding
     let recordLayout: RecordChoice
+    let logReadChoice: LogReadChoice
+    let auditInterval: Duration
 
     /// Preparing a large log is slow on old boards.
     var preparationTimeout: Duration { replyTimeout * 6 }
@@ -35,6 +46,8 @@ public struct ZKTecoSettings: DriverSettings {
         replyTimeout = try values.value(Self.timeout)
         nameEncoding = try values.value(Self.encoding)
         recordLayout = try values.value(Self.records)
+        logReadChoice = try values.value(Self.logRead)
+        auditInterval = try values.value(Self.logAudit)
         guard let key = UInt32(try values.value(Self.password).reveal()) else {
             throw values.error(
                 "password", "a comm key is a number from 0 to 4294967295", code: "wrong-form",
@@ -52,4 +65,9 @@ public enum RecordChoice: String, Sendable, Hashable, CaseIterable {
     case bytes16 = "16"
     case bytes40 = "40"
     case bytes49 = "49"
+}
+
+/// How much of the log a poll reads.
+public enum LogReadChoice: String, Sendable, Hashable, CaseIterable {
+    case auto, full, tail
 }

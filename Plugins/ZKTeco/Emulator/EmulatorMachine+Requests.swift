@@ -177,6 +177,7 @@ extension EmulatorMachine {
             return reply(packet, id, Command.data, set.bytes(from: 0, byteCount: set.byteCount))
         }
         connections[id]?.prepared = set
+        connections[id]?.chunkEnd = 0
         return reply(
             packet, id, Reply.ok, BulkAnnouncement(byteCount: UInt32(clamping: set.byteCount)).payload)
     }
@@ -194,11 +195,20 @@ extension EmulatorMachine {
         }
     }
 
-    private func readChunk(_ packet: Packet, _ id: Int) -> [EmulatorEffect] {
+    private mutating func readChunk(_ packet: Packet, _ id: Int) -> [EmulatorEffect] {
         guard let set = connections[id]?.prepared, let request = try? ChunkRequest(payload: packet.payload),
             request.start >= 0, request.byteCount >= 0, Int(request.start) <= set.byteCount
         else { return [reply(packet, id, Reply.error)] }
-        return chunk(set.bytes(from: Int(request.start), byteCount: Int(request.byteCount)), packet, id)
+        var start = Int(request.start)
+        let follows = start == 0 || start == connections[id]?.chunkEnd
+        switch options.chunkStart {
+        case .honoured: break
+        case .refused: guard follows else { return [reply(packet, id, Reply.error)] }
+        case .ignored: if !follows { start = connections[id]?.chunkEnd ?? 0 }
+        }
+        let bytes = set.bytes(from: start, byteCount: Int(request.byteCount))
+        connections[id]?.chunkEnd = start + bytes.count
+        return chunk(bytes, packet, id)
     }
 
     /// PREPARE_DATA with both lengths, DATA, ACK_OK.

@@ -220,5 +220,7 @@ struct EmulatorConnection: Sendable {
     var isAuthenticated = false
     /// A snapshot: punches made since are not in it.
     var prepared: PreparedSet?
+    /// Where the last chunk of the prepared set ended.
+    var chunkEnd = 0
     var events = EventQueue()
 }

@@ -18,6 +18,13 @@ public enum EmulatedUserForm: Int, Sendable, Hashable, CaseIterable {
     case bytes72 = 72
 }
 
+/// What a terminal does when a client asks for bytes from the middle of a set.
+public enum EmulatedChunkStart: String, Sendable, Hashable, CaseIterable {
+    case honoured, refused
+    /// It sends what follows the last chunk instead.
+    case ignored
+}
+
 /// What kind of terminal, what it holds, and how it behaves on the wire.
 public struct EmulatorOptions: Sendable {
     /// Address to listen on.
@@ -62,6 +69,8 @@ public struct EmulatorOptions: Sendable {
     public var pacing = Duration.milliseconds(5)
     /// The most payload of one DATA frame; `nil` sends a chunk as one. Older boards use 1,008.
     public var dataByteCount: Int?
+    /// What becomes of a chunk that does not follow the one before.
+    public var chunkStart = EmulatedChunkStart.honoured
     /// Cuts everything that is sent into pieces of this many bytes.
     public var splitByteCount: Int?
     /// Sends all frames that are ready in one write.
