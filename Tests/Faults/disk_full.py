@@ -45,7 +45,7 @@ class Rig:
                        f"devices:\n  terminal:\n    driver: zkteco\n"
                        f"    settings: {{address: 127.0.0.1, port: {port}}}\n"
                        "    schedule: {poll: '* * * * *', window: all}\n    sinks: [audit]\n")
-        self.recorded, self.acknowledged, self.offset = [], 0, 0
+        self.recorded, self.is_subscribed, self.acknowledged, self.offset = [], False, 0, 0
         self.start()
 
     def start(self):
@@ -63,6 +63,8 @@ class Rig:
             event = json.loads(line)
             if event["event"] == "recorded":
                 self.recorded.append(truth_key(event))
+            elif event["event"] == "sent" and not self.is_subscribed:
+                self.recorded, self.is_subscribed = self.recorded[-1:], True  # Those before were not sent.
             elif event["event"] == "acknowledged":
                 self.acknowledged += 1
         return self.acknowledged

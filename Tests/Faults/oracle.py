@@ -200,8 +200,8 @@ def judge(rig, cluster):
         [key(punch) for punch in journal if punch["device"] == "simulated" and punch["time"] < newest])
     rows = [tuple(row) for row in cluster.sql(
         """SELECT device, attendance_code, to_char("timestamp" AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
-           to_char(local_time, 'YYYY-MM-DD"T"HH24:MI:SS'), direction, direction_raw, verification, verification_raw, source
-           FROM attendance_records ORDER BY id""")]
+           to_char(local_time, 'YYYY-MM-DD"T"HH24:MI:SS'), direction, direction_raw, verification, verification_raw,
+           source FROM attendance_records ORDER BY id""")]
     fields = ("local_time", "direction", "direction_raw", "verification", "verification_raw", "source")
     valid = [key(punch) + tuple(str(punch[field]) for field in fields) for punch in journal if punch["is_valid"]]
     good &= compare("table against the journal", valid, rows)
@@ -245,7 +245,7 @@ def main():
         host.send_signal(signal.SIGTERM)
         code = host.wait(timeout=20)
         found = recoveries(cluster)
-        print(f"kills {options.kills}, and 20 after the outage: the journal grew in {journal_grew} of the runs, the table in {table_grew}\n"
+        print(f"kills {options.kills}: the journal grew in {journal_grew} of the runs, the table in {table_grew}\n"
               f"immediate restarts {options.restarts}: PostgreSQL recovered from {found} crashes\n"
               f"answers to writes that were swallowed: {proxy.cuts}\n"
               f"outage of {options.outage} s: {came} punches came, {written} rows were written\n"
