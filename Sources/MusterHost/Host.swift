@@ -87,7 +87,7 @@ public struct Host: Sendable {
         let journal = try PunchJournal(DataDirectory(path: configuration.dataDirectory))
         let log = log
         return try await HostServices(
-            journal: journal, dialer: TCPDialer(), log: log, devices: configuration.devices,
+            journal: journal, dialer: SocketDialer(), log: log, devices: configuration.devices,
             onFatal: { error in
                 log.critical("the journal failed: the host stops", metadata: ["error": "\(error)"])
                 failure.set(error)

@@ -21,7 +21,7 @@ struct Test: AsyncParsableCommand {
             let probe = DeviceProbe(time: SystemTime()) { device in
                 DriverContext(
                     device: device.id, timeZone: device.zone, time: SystemTime(), random: SystemRandom(),
-                    dialer: TCPDialer(), log: LoggerBridge(logger, "device", device.id.name))
+                    dialer: SocketDialer(), log: LoggerBridge(logger, "device", device.id.name))
             }
             let steps = await probe.run(device) { step in
                 if format == .table { StandardOutput.write(Self.line(step)) }

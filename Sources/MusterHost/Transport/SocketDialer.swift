@@ -3,16 +3,13 @@ internal import NIOCore
 public import NIOPosix
 internal import Synchronization
 
-/// Opens TCP links for drivers: the only place where the host makes a socket to a device.
-public struct TCPDialer: Dialer {
+/// Opens TCP and UDP links for drivers: the only place where the host makes a socket to a device.
+public struct SocketDialer: Dialer {
     private let group: MultiThreadedEventLoopGroup
 
     public init(group: MultiThreadedEventLoopGroup = .singleton) { self.group = group }
 
     public func connect(to endpoint: Endpoint, timeout: Duration) async throws(DeviceFault) -> any Transport {
-        guard endpoint.kind == .tcp else {
-            throw DeviceFault(.unsupported, "\(endpoint): this version of the host opens TCP links only")
-        }
         let attempt = ConnectAttempt()
         let outcome = await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
@@ -27,7 +24,30 @@ public struct TCPDialer: Dialer {
         }
     }
 
-    private func dial(_ endpoint: Endpoint, timeout: Duration) -> EventLoopFuture<TCPTransport> {
+    private func dial(_ endpoint: Endpoint, timeout: Duration) -> EventLoopFuture<SocketTransport> {
+        switch endpoint.kind {
+        case .tcp: dialTCP(endpoint, timeout: timeout)
+        case .udp: dialUDP(endpoint)
+        }
+    }
+
+    /// Nobody answers to the opening of such a link: only the host's name has to resolve.
+    private func dialUDP(_ endpoint: Endpoint) -> EventLoopFuture<SocketTransport> {
+        DatagramBootstrap(group: group)
+            .channelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    let inbox = Inbox(channel: channel, keepsDatagrams: true)
+                    try channel.pipeline.syncOperations.addHandler(DatagramHandler(inbox))
+                }
+            }
+            .connect(host: endpoint.host, port: Int(endpoint.port))
+            .flatMapThrowing { channel in
+                let handler = try channel.pipeline.syncOperations.handler(type: DatagramHandler.self)
+                return SocketTransport(channel: channel, inbox: handler.inbox, endpoint: endpoint)
+            }
+    }
+
+    private func dialTCP(_ endpoint: Endpoint, timeout: Duration) -> EventLoopFuture<SocketTransport> {
         ClientBootstrap(group: group)
             .connectTimeout(.milliseconds(max(timeout.wholeMilliseconds, 1)))
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
@@ -40,14 +60,14 @@ public struct TCPDialer: Dialer {
             .connect(host: endpoint.host, port: Int(endpoint.port))
             .flatMapThrowing { channel in
                 let handler = try channel.pipeline.syncOperations.handler(type: InboxHandler.self)
-                return TCPTransport(channel: channel, inbox: handler.inbox, endpoint: endpoint)
+                return SocketTransport(channel: channel, inbox: handler.inbox, endpoint: endpoint)
             }
     }
 }
 
 /// One attempt to connect that its task can give up. A link that comes too late is closed.
 private final class ConnectAttempt: Sendable {
-    typealias Outcome = Result<TCPTransport, any Error>
+    typealias Outcome = Result<SocketTransport, any Error>
 
     private enum State {
         case idle
@@ -58,7 +78,7 @@ private final class ConnectAttempt: Sendable {
     private let state = Mutex(State.idle)
 
     func begin(
-        _ continuation: CheckedContinuation<Outcome, Never>, _ dial: () -> EventLoopFuture<TCPTransport>
+        _ continuation: CheckedContinuation<Outcome, Never>, _ dial: () -> EventLoopFuture<SocketTransport>
     ) {
         let mayDial = state.withLock { state in
             guard case .idle = state else { return false }

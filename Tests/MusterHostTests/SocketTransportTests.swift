@@ -46,8 +46,8 @@ private final class Goodbye: ChannelInboundHandler, Sendable {
 }
 
 @Suite("TCP links", .timeLimit(.minutes(1)))
-struct TCPTransportTests {
-    private let dialer = TCPDialer()
+struct SocketTransportTests {
+    private let dialer = SocketDialer()
 
     private func receive(_ count: Int, from link: any Transport) async throws -> [UInt8] {
         var bytes: [UInt8] = []
@@ -139,7 +139,7 @@ struct TCPTransportTests {
             return channel.eventLoop.makeSucceededVoidFuture()
         }
         let link = try #require(
-            try await dialer.connect(to: server.endpoint, timeout: .seconds(5)) as? TCPTransport)
+            try await dialer.connect(to: server.endpoint, timeout: .seconds(5)) as? SocketTransport)
         let first = try #require(try await link.receive())
         // Whatever is read at once stays near the high-water mark.
         #expect(first.count <= Inbox.highWater + (1 << 20))

@@ -2,8 +2,8 @@ internal import DeviceKit
 internal import NIOCore
 internal import Synchronization
 
-/// One TCP link.
-final class TCPTransport: Transport {
+/// One link: a TCP connection, or a UDP socket that talks to one peer.
+final class SocketTransport: Transport {
     private let channel: any Channel
     private let inbox: Inbox
     private let endpoint: Endpoint
@@ -19,7 +19,12 @@ final class TCPTransport: Transport {
         do {
             // A peer that does not read would hold the sender for ever, so a cancelled sender takes the link with it.
             try await withTaskCancellationHandler {
-                try await channel.writeAndFlush(ByteBuffer(bytes: bytes))
+                let buffer = ByteBuffer(bytes: bytes)
+                if endpoint.kind == .udp, let peer = channel.remoteAddress {
+                    try await channel.writeAndFlush(AddressedEnvelope(remoteAddress: peer, data: buffer))
+                } else {
+                    try await channel.writeAndFlush(buffer)
+                }
             } onCancel: {
                 channel.close(promise: nil)
             }
@@ -69,10 +74,15 @@ final class Inbox: Sendable {
 
     private let state = Mutex(State())
     private let channel: any Channel
+    private let keepsDatagrams: Bool
 
-    init(channel: any Channel) { self.channel = channel }
+    /// - Parameter keepsDatagrams: what arrives is handed on piece by piece, as it came.
+    init(channel: any Channel, keepsDatagrams: Bool = false) {
+        self.channel = channel
+        self.keepsDatagrams = keepsDatagrams
+    }
 
-    /// All bytes that are there; waits for the first one.
+    /// All bytes that are there, or the next datagram; waits for the first one.
     func next() async -> Arrival {
         if let arrival = take() { return arrival }
         let woken = await withTaskCancellationHandler {
@@ -116,11 +126,16 @@ final class Inbox: Sendable {
     private func take() -> Arrival? {
         let (arrival, mayResume) = state.withLock { state -> (Arrival?, Bool) in
             guard !state.chunks.isEmpty else { return (state.ending, false) }
-            let bytes = state.chunks.count == 1 ? state.chunks[0] : Array(state.chunks.joined())
-            state.chunks.removeAll(keepingCapacity: true)
-            state.byteCount = 0
-            let mayResume = state.isPaused
-            state.isPaused = false
+            let bytes: [UInt8]
+            if state.chunks.count == 1 || keepsDatagrams {
+                bytes = state.chunks.removeFirst()
+            } else {
+                bytes = Array(state.chunks.joined())
+                state.chunks.removeAll(keepingCapacity: true)
+            }
+            state.byteCount -= bytes.count
+            let mayResume = state.isPaused && state.byteCount <= Self.highWater / 2
+            if mayResume { state.isPaused = false }
             return (.bytes(bytes), mayResume)
         }
         if mayResume { setReading(true) }
@@ -145,6 +160,30 @@ final class InboxHandler: ChannelInboundHandler, Sendable {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         let buffer = unwrapInboundIn(data)
         inbox.push(Array(buffer.readableBytesView))
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        inbox.end(.closed)
+        context.fireChannelInactive()
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        inbox.end(.broken("\(error)"))
+        context.close(promise: nil)
+    }
+}
+
+/// Moves datagrams into the inbox; empty ones are nothing.
+final class DatagramHandler: ChannelInboundHandler, Sendable {
+    typealias InboundIn = AddressedEnvelope<ByteBuffer>
+
+    let inbox: Inbox
+
+    init(_ inbox: Inbox) { self.inbox = inbox }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        let bytes = Array(unwrapInboundIn(data).data.readableBytesView)
+        if !bytes.isEmpty { inbox.push(bytes) }
     }
 
     func channelInactive(context: ChannelHandlerContext) {
