@@ -15,8 +15,8 @@ public struct DeviceStatus: Sendable, Hashable {
     public var failuresInARow: Int
     public var isRealtimeEnabled: Bool
     public var realtimeDisabledAt: Instant?
-    /// What an operator should know now, for example that the log was rewritten; `nil` when all is well.
-    public var condition: String?
+    /// What an operator should know now, for example that the log was rewritten; empty when all is well.
+    public var conditions = DeviceConditions()
     public var updatedAt: Instant
 
     public init(device: DeviceID, state: String, updatedAt: Instant) {

@@ -20,8 +20,15 @@ enum StatusCoding {
         var failuresInARow: Int
         var realtimeEnabled: Bool
         var realtimeDisabledAt: Instant?
-        var condition: String?
+        var conditions: [Condition]?
         var updatedAt: Instant
+    }
+
+    private struct Condition: Codable {
+        var code: String
+        var message: String
+        var severity: String
+        var since: Instant
     }
 
     static func encode(_ status: DeviceStatus) -> String {
@@ -33,7 +40,7 @@ enum StatusCoding {
             peopleCount: status.inventory?.peopleCount, lastPollAt: status.lastPollAt, lastError: status.lastError,
             lastErrorAt: status.lastErrorAt, failuresInARow: status.failuresInARow,
             realtimeEnabled: status.isRealtimeEnabled, realtimeDisabledAt: status.realtimeDisabledAt,
-            condition: status.condition, updatedAt: status.updatedAt)
+            conditions: status.conditions.all.map(stored), updatedAt: status.updatedAt)
         // Strings, numbers and dates of this program always encode.
         return (try? JSONEncoder().encode(stored)).map { String(decoding: $0, as: UTF8.self) } ?? "{}"
     }
@@ -57,7 +64,20 @@ enum StatusCoding {
         status.failuresInARow = stored.failuresInARow
         status.isRealtimeEnabled = stored.realtimeEnabled
         status.realtimeDisabledAt = stored.realtimeDisabledAt
-        status.condition = stored.condition
+        status.conditions = DeviceConditions((stored.conditions ?? []).compactMap(condition))
         return status
+    }
+
+    private static func stored(_ condition: DeviceCondition) -> Condition {
+        Condition(
+            code: condition.code.rawValue, message: condition.message, severity: condition.severity.rawValue,
+            since: condition.since)
+    }
+
+    /// `nil` for a condition that only another version knows.
+    private static func condition(_ stored: Condition) -> DeviceCondition? {
+        guard let code = DeviceCondition.Code(rawValue: stored.code) else { return nil }
+        return DeviceCondition(
+            code, stored.message, severity: DeviceCondition.Severity(rawValue: stored.severity), since: stored.since)
     }
 }

@@ -218,6 +218,8 @@ final class SupervisorTests {
     @Test("reads what it missed after every reconnection")
     func reconnect() async throws {
         let services = try await services()
+        let heard = HostEventQueue()
+        services.events.add(heard)
         let supervisor = Supervisor(try configured(), services: services)
         async let running: Void = supervisor.run()
         device.punch(record(1))
@@ -234,6 +236,18 @@ final class SupervisorTests {
         let status = try #require(try await services.journal.reader.status(for: try configured().id))
         #expect(status.identity.serialNumber == "S1")
         #expect(!status.isConnected)
+        let told = heard.take().compactMap { entry -> DeviceEvent? in
+            guard case .device(_, let event) = entry.event else { return nil }
+            return event
+        }
+        #expect(told.contains(.wentAway(DeviceFault(.connectionLost, "cut"))))
+        let away = try #require(
+            told.compactMap { event -> Duration? in if case .cameBack(let away) = event { away } else { nil } }.first)
+        #expect(told.contains(.recovered(after: away, punches: 2)))
+        #expect(told.filter { $0 == .connected }.count == 2)
+        #expect(
+            told.compactMap { event -> String? in if case .entered(let state) = event { state } else { nil } }
+                == ["catching-up", "online", "backing-off", "connecting", "catching-up", "online", "stopping"])
     }
 
     @Test("polls on request and says what it brought; a device that cannot be reached says why")

@@ -56,6 +56,12 @@ public struct JSONObjectWriter: Sendable {
         bytes.append(contentsOf: value.text.utf8)
     }
 
+    /// Any JSON value.
+    public mutating func member(_ key: StaticString, _ value: JSONNode) {
+        begin(key)
+        bytes.append(contentsOf: value.text().utf8)
+    }
+
     /// Bytes as lower-case hexadecimal text.
     public mutating func member(_ key: StaticString, hex value: ArraySlice<UInt8>) {
         begin(key)

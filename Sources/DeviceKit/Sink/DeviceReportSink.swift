@@ -29,8 +29,8 @@ public struct DeviceReport: Sendable, Hashable {
     public var lastPollAt: Instant?
     /// The word of its state, for example `online`.
     public var state: String
-    /// Something that an operator should know.
-    public var condition: String?
+    /// What an operator should know now.
+    public var conditions = DeviceConditions()
 
     public init(device: DeviceID, name: String, state: String) {
         self.device = device

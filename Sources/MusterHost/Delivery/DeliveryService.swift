@@ -23,7 +23,8 @@ struct DeliveryService: Service {
                 SinkPump(
                     SinkPump.Plan(sink, configuration.devices(of: sink)),
                     sink: try sink.registration.make(sink.settings, context: context), journal: services.journal,
-                    board: services.board, time: services.time, random: services.random, log: log))
+                    board: services.board, time: services.time, random: services.random, log: log,
+                    events: services.events))
         }
         self.pumps = pumps
         time = services.time

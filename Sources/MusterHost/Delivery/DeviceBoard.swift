@@ -64,6 +64,6 @@ extension DeviceReport {
         isRealtimeEnabled = status.isRealtimeEnabled
         realtimeDisabledAt = status.realtimeDisabledAt
         lastPollAt = status.lastPollAt
-        condition = status.condition
+        conditions = status.conditions
     }
 }

@@ -6,38 +6,20 @@ internal import Synchronization
 
 /// How full the journal is, of what it may take.
 final class QuotaGauge: Sendable {
-    enum Level: String, Sendable, Comparable {
-        case normal
-        /// 80 % and more: polls go slowly.
-        case high
-        /// 95 % and more: nothing is taken from devices.
-        case full
+    private let state = Mutex(QuotaLevel.normal)
 
-        static func < (left: Level, right: Level) -> Bool { left.rank < right.rank }
-
-        private var rank: Int {
-            switch self {
-            case .normal: 0
-            case .high: 1
-            case .full: 2
-            }
-        }
-    }
-
-    private let state = Mutex(Level.normal)
-
-    var level: Level { state.withLock { $0 } }
+    var level: QuotaLevel { state.withLock { $0 } }
 
     /// - Returns: the level before.
     @discardableResult
-    func set(_ level: Level) -> Level {
+    func set(_ level: QuotaLevel) -> QuotaLevel {
         state.withLock { state in
             defer { state = level }
             return state
         }
     }
 
-    static func level(used: Int, quota: Int) -> Level {
+    static func level(used: Int, quota: Int) -> QuotaLevel {
         let share = Double(used) / Double(max(quota, 1))
         return share >= 0.95 ? .full : share >= 0.8 ? .high : .normal
     }
@@ -107,6 +89,7 @@ struct JournalKeeper: Sendable {
         guard step.undelivered > 0 else { return }
         services.log.error(
             "ADMIN ALERT punches were forgotten that a sink had not got", metadata: ["count": "\(step.undelivered)"])
+        services.events.send(.journal(.forgotUndelivered(step.undelivered)))
     }
 
     private func forget(
@@ -138,8 +121,9 @@ struct JournalKeeper: Sendable {
         return served
     }
 
-    private func tell(_ level: QuotaGauge.Level, before: QuotaGauge.Level) {
+    private func tell(_ level: QuotaLevel, before: QuotaLevel) {
         guard level != before else { return }
+        services.events.send(.journal(.quota(level)))
         switch level {
         case .full:
             services.log.error(

@@ -26,12 +26,13 @@ final class SinkPump: Sendable {
     private let time: any TimeSource
     private let random: any RandomSource
     private let log: any DriverLog
+    private let events: HostEvents
     private let stopSignal = ChangeSignal()
     private let redeliverySignal = ChangeSignal()
 
     init(
         _ plan: Plan, sink: any PunchSink, journal: PunchJournal, board: DeviceBoard = DeviceBoard(),
-        time: any TimeSource, random: any RandomSource, log: any DriverLog
+        time: any TimeSource, random: any RandomSource, log: any DriverLog, events: HostEvents? = nil
     ) {
         self.plan = plan
         self.sink = sink
@@ -40,6 +41,7 @@ final class SinkPump: Sendable {
         self.time = time
         self.random = random
         self.log = log
+        self.events = events ?? HostEvents(time: time)
     }
 
     /// Delivers until ``stop()`` was called and the journal is delivered, or until the task is cancelled. Closes the
@@ -157,10 +159,16 @@ final class SinkPump: Sendable {
         do throws(JournalError) {
             try await journal.saveDelivery(delivery, sink: name, at: time.now())
             machine.saved()
+            tell(delivery)
         } catch {
             guard error.kind == .full else { throw error }
             machine.savingFailed(using: &chance)
         }
+    }
+
+    private func tell(_ delivery: SinkDelivery) {
+        if delivery.delivered > 0 { events.send(.sink(name, .delivered(delivery.delivered))) }
+        if !delivery.rejected.isEmpty { events.send(.sink(name, .deadLettered(delivery.rejected))) }
     }
 
     /// Waits for punches, for news of the devices and for redeliveries; not longer than until ``stop()``.
@@ -194,9 +202,11 @@ final class SinkPump: Sendable {
         let now = time.now()
         switch notice {
         case .failing(let fault):
+            events.send(.sink(name, .failing(fault)))
             log.warning("the sink fails: punches wait in the journal", ["sink": name, "reason": fault.message])
             try? await journal.saveSinkHealth(name, failingSince: now, lastError: fault.message)
         case .recovered(let failures):
+            events.send(.sink(name, .recovered(failures: failures)))
             log.info("the sink works again", ["sink": name, "failures": "\(failures)"])
             try? await journal.saveSinkHealth(name, failingSince: nil, lastError: nil)
         }

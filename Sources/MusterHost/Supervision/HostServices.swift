@@ -9,6 +9,8 @@ public struct HostServices: Sendable {
     public let random: any RandomSource
     public let dialer: any Dialer
     public let log: Logger
+    /// Who wants to hear what happens is added here before the host runs.
+    public let events: HostEvents
     let writer: JournalWriter
     let board: DeviceBoard
     /// How full the journal is.
@@ -28,7 +30,8 @@ public struct HostServices: Sendable {
         self.dialer = dialer
         self.log = log
         gauge = QuotaGauge()
-        writer = JournalWriter(journal, time: time, gauge: gauge, log: log, onFatal: onFatal)
+        events = HostEvents(time: time)
+        writer = JournalWriter(journal, time: time, gauge: gauge, events: events, log: log, onFatal: onFatal)
         board = try await DeviceBoard(devices, journal.reader)
     }
 

@@ -9,6 +9,7 @@ final class JournalWriter: Sendable {
     private let journal: PunchJournal
     private let time: any TimeSource
     private let gauge: QuotaGauge
+    private let events: HostEvents
     private let log: Logger
     private let onFatal: @Sendable (JournalError) -> Void
     private let isFull = Mutex(false)
@@ -19,14 +20,20 @@ final class JournalWriter: Sendable {
     static let throttleDelay = Duration.seconds(2)
 
     init(
-        _ journal: PunchJournal, time: any TimeSource, gauge: QuotaGauge = QuotaGauge(), log: Logger,
+        _ journal: PunchJournal, time: any TimeSource, gauge: QuotaGauge = QuotaGauge(), events: HostEvents? = nil,
+        log: Logger,
         onFatal: @escaping @Sendable (JournalError) -> Void
     ) {
         self.journal = journal
         self.time = time
         self.gauge = gauge
+        let events = events ?? HostEvents(time: time)
+        self.events = events
         self.log = log
-        self.onFatal = onFatal
+        self.onFatal = { error in
+            events.send(.journal(.failed(error.message)))
+            onFatal(error)
+        }
     }
 
     /// Returns once the entry is durable. Fails only when the host is stopping.
@@ -37,6 +44,7 @@ final class JournalWriter: Sendable {
                 do throws(JournalError) {
                     let receipt = try await journal.commit(entry)
                     noteFull(false)
+                    tell(entry, receipt)
                     return .success(receipt)
                 } catch {
                     guard error.kind == .full else {
@@ -52,6 +60,11 @@ final class JournalWriter: Sendable {
                 return .failure(.cancelled)
             }
         }
+    }
+
+    private func tell(_ entry: JournalEntry, _ receipt: CommitReceipt) {
+        guard let source = entry.punches.first?.source ?? (entry.rejected.isEmpty ? nil : .poll) else { return }
+        events.send(.device(entry.device, .journaled(receipt, source: source)))
     }
 
     /// Between the pages of a poll: slows it down while the journal is nearly full.
@@ -94,6 +107,7 @@ final class JournalWriter: Sendable {
             return full != now
         }
         guard changed else { return }
+        events.send(.journal(now ? .diskFull(error?.message ?? "") : .hasRoom))
         if now {
             log.error(
                 "ADMIN ALERT the disk is full: nothing is acknowledged until there is room",

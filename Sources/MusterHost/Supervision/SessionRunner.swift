@@ -10,7 +10,7 @@ struct SessionRunner: Sendable {
         case event(SupervisorEvent)
         case identified(DeviceIdentity)
         case found(LogInventory?, SourceReset?)
-        case polled(Result<PollSummary, DeviceFault>)
+        case polled(Result<PollSummary, DeviceFault>, took: Duration)
     }
 
     let driver: any DeviceDriver
@@ -102,11 +102,13 @@ struct SessionRunner: Sendable {
         guard let polling = session as? any PollingSession else { return report(.event(.pollFinished)) }
         var poll = services.logPoll(for: device)
         poll.found = { report(.found($0, $1)) }
+        let start = services.time.uptime()
         do throws(DeviceFault) {
-            report(.polled(.success(try await poll.run(polling))))
+            let summary = try await poll.run(polling)
+            report(.polled(.success(summary), took: services.time.uptime() - start))
             report(.event(.pollFinished))
         } catch {
-            report(.polled(.failure(error)))
+            report(.polled(.failure(error), took: services.time.uptime() - start))
             report(.event(.pollFailed(error)))
         }
     }

@@ -16,6 +16,8 @@ public actor Supervisor {
     private var machine: SupervisorMachine
     private var status: DeviceStatus
     private var savedStatus: DeviceStatus?
+    /// How long the device was away, until its log has been read again.
+    private var absence: Duration?
 
     private nonisolated let inbox: AsyncStream<Message>
     private nonisolated let post: AsyncStream<Message>.Continuation
@@ -123,14 +125,17 @@ public actor Supervisor {
         case .event(let event): await handle(event, &group)
         case .identified(let identity): identified(identity)
         case .found(let inventory, let reset): found(inventory, reset)
-        case .polled(let outcome): polled(outcome)
+        case .polled(let outcome, let took): polled(outcome, took)
         }
     }
 
     private func handle(_ event: SupervisorEvent, _ group: inout DiscardingTaskGroup) async {
         let moment = moment
         var random = RandomGenerator(services.random)
+        let before = machine.state.name
         for action in machine.handle(event, at: moment, using: &random) { perform(action) }
+        if event == .opened, machine.state.session != nil { connected() }
+        if machine.state.name != before { tell(.entered(state: machine.state.name)) }
         failSyncsIfAway(event)
         await publish()
         setTimer(&group)
@@ -165,8 +170,53 @@ public actor Supervisor {
         case .keepAlive: commands?.yield(.keepAlive)
         case .refresh: commands?.yield(.refresh)
         case .close: abandonSession()
-        default: SupervisorLog.write(action, to: log)
+        default:
+            SupervisorLog.write(action, to: log)
+            noteChange(action)
         }
+    }
+
+    /// Conditions and events that follow from a change in the device's life.
+    private func noteChange(_ action: SupervisorAction) {
+        switch action {
+        case .logAway(let fault): tell(.wentAway(fault))
+        case .logBack(let away):
+            absence = away
+            tell(.cameBack(after: away))
+        case .logBlocked(let fault):
+            tell(.blocked(fault))
+            raise(.unauthorised, fault.message)
+        case .logFaulted(let fault):
+            tell(.faulted(fault))
+            raise(.faulted, fault.message)
+        case .alert(let failures, let fault): tell(.failing(failures: failures, fault))
+        case .logSuspended:
+            tell(.suspended)
+            raise(.captureSuspended, "no connection for a long time: punches are only polled")
+        case .logResumed: tell(.resumed)
+        case .open, .startCapture, .poll, .keepAlive, .refresh, .close, .logPollFailed: break
+        }
+    }
+
+    private func connected() {
+        tell(.connected)
+        for code in [DeviceCondition.Code.unauthorised, .faulted, .captureSuspended] { clear(code) }
+    }
+
+    private func tell(_ event: DeviceEvent) { services.events.send(.device(device.id, event)) }
+
+    private func raise(
+        _ code: DeviceCondition.Code, _ message: String, severity: DeviceCondition.Severity? = nil
+    ) {
+        let before = status.conditions[code]
+        let condition = DeviceCondition(code, message, severity: severity, since: services.time.now())
+        let change = status.conditions.raise(condition)
+        guard let now = status.conditions[code] else { return }
+        if change == .began || before.map({ $0.severity < now.severity }) == true { tell(.raised(now)) }
+    }
+
+    private func clear(_ code: DeviceCondition.Code) {
+        if let condition = status.conditions.clear(code) { tell(.cleared(condition)) }
     }
 
     private func open() {
@@ -223,33 +273,64 @@ public actor Supervisor {
         status.lastPollAt = stored.lastPollAt
         status.lastError = stored.lastError
         status.lastErrorAt = stored.lastErrorAt
-        status.condition = stored.condition
+        status.conditions = stored.conditions
     }
 
     private func identified(_ identity: DeviceIdentity) {
         if let old = status.identity.serialNumber, let new = identity.serialNumber, old != new {
-            status.condition = "device replaced: serial number \(new), before \(old)"
+            raise(.deviceReplaced, "the device has the serial number \(new), before it was \(old)")
             log.warning("another device answers at this address", metadata: ["serial": "\(new)", "before": "\(old)"])
         }
         status.identity = identity
     }
 
     private func found(_ inventory: LogInventory?, _ reset: SourceReset?) {
-        if let inventory { status.inventory = inventory }
+        if let inventory {
+            status.inventory = inventory
+            noteFill(inventory)
+        }
         guard let reset else { return }
-        status.condition = "\(reset.reason.rawValue): \(reset.message)"
+        if reset.reason == .logRewritten { raise(.logCleared, reset.message) }
         log.warning("the device's log begins anew: reading all of it", metadata: ["reason": "\(reset.message)"])
     }
 
-    private func polled(_ outcome: Result<PollSummary, DeviceFault>) {
-        if case .success(let summary) = outcome {
-            status.lastPollAt = services.time.now()
-            if summary.reset == nil { status.condition = nil }
+    /// The log's fill at which an operator is told, and the one below which it is well again.
+    private static let nearlyFull = (warning: 0.9, critical: 0.98, well: 0.85)
+    /// How long an operator is shown that a log was read anew.
+    private static let clearedShown = Duration.seconds(86_400)
+
+    private func noteFill(_ inventory: LogInventory) {
+        guard let count = inventory.recordCount, let capacity = inventory.recordCapacity, capacity > 0 else { return }
+        let share = Double(count) / Double(capacity)
+        if share >= Self.nearlyFull.warning {
+            raise(
+                .logNearlyFull, "the device's log holds \(count) of \(capacity) records",
+                severity: share >= Self.nearlyFull.critical ? .critical : .warning)
+        } else if share < Self.nearlyFull.well {
+            clear(.logNearlyFull)
+        }
+    }
+
+    private func polled(_ outcome: Result<PollSummary, DeviceFault>, _ took: Duration) {
+        switch outcome {
+        case .success(let summary):
+            let now = services.time.now()
+            status.lastPollAt = now
+            if summary.reset == nil {
+                clear(.deviceReplaced)
+                if let shown = status.conditions[.logCleared], now - shown.since >= Self.clearedShown {
+                    clear(.logCleared)
+                }
+            }
+            tell(.polled(summary, took: took))
+            if let away = absence { tell(.recovered(after: away, punches: summary.journaled)) }
+            absence = nil
             log.debug(
                 "poll finished",
                 metadata: [
                     "read": "\(summary.read)", "new": "\(summary.journaled)", "duplicates": "\(summary.duplicates)",
                 ])
+        case .failure(let fault): tell(.pollFailed(fault, took: took))
         }
         let number = pollsBegun
         let due = syncs.filter { $0.pollNumber <= number }

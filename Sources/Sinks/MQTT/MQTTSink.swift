@@ -115,7 +115,8 @@ public actor MQTTSink: DeviceReportSink {
         let availability = !report.isEnabled ? "maintenance" : report.isConnected ? "online" : "offline"
         let state = JSONNode.object([
             "name": .string(report.name), "location": report.location.map { .string($0) },
-            "state": .string(report.state), "condition": report.condition.map { .string($0) },
+            "state": .string(report.state), "condition": report.conditions.summary.map { .string($0) },
+            "conditions": .array(report.conditions.all.map(\.json)),
             "serial_number": report.identity.serialNumber.map { .string($0) },
             "model": report.identity.model.map { .string($0) },
             "firmware": report.identity.firmware.map { .string($0) },

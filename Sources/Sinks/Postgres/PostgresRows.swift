@@ -113,7 +113,7 @@ enum PostgresDeviceRows {
         [
             report.device.name, report.name, report.location, report.address, report.port.map { String($0) },
             report.identity.serialNumber, report.identity.registrationNumber, report.identity.model,
-            report.identity.firmware, report.state, report.condition, report.isEnabled ? "t" : "f",
+            report.identity.firmware, report.state, report.conditions.summary, report.isEnabled ? "t" : "f",
             report.isConnected ? "t" : "f", report.isRealtimeEnabled ? "t" : "f",
             report.realtimeDisabledAt?.description, report.lastPollAt?.description,
             report.inventory?.recordCount.map { String($0) }, report.inventory?.recordCapacity.map { String($0) },

@@ -90,7 +90,7 @@ struct DeviceRow {
         let state = isRunning ? status?.state ?? "starting" : device.isEnabled ? "stopped" : "disabled"
         let isConnected = isRunning && status?.isConnected == true
         let failures = status?.failuresInARow ?? 0
-        let note = status?.condition ?? (failures > 0 ? status?.lastError : nil)
+        let note = status?.conditions.summary ?? (failures > 0 ? status?.lastError : nil)
         let lastPoll = status?.lastPollAt.map { device.zone.localTime(at: $0).description }
         cells = [
             device.id.name, state, isConnected ? "yes" : "no", status?.identity.serialNumber ?? "",
@@ -111,7 +111,8 @@ struct DeviceRow {
         json.member("failures_in_a_row", failures)
         json.member("realtime_enabled", status?.isRealtimeEnabled ?? true)
         json.member("realtime_disabled_at", status?.realtimeDisabledAt?.description)
-        json.member("condition", status?.condition)
+        json.member("condition", status?.conditions.summary)
+        json.member("conditions", JSONNode.array(status?.conditions.all.map(\.json) ?? []))
         json.member("received", counters.received)
         json.member("journaled", counters.journaled)
         json.member("duplicates", counters.duplicates)

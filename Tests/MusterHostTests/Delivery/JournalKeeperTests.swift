@@ -75,9 +75,9 @@ struct JournalKeeperTests {
     @Test(
         "levels of the quota",
         arguments: [
-            (0, QuotaGauge.Level.normal), (79, .normal), (80, .high), (94, .high), (95, .full), (300, .full),
+            (0, QuotaLevel.normal), (79, .normal), (80, .high), (94, .high), (95, .full), (300, .full),
         ])
-    func levels(_ used: Int, _ expected: QuotaGauge.Level) {
+    func levels(_ used: Int, _ expected: QuotaLevel) {
         #expect(QuotaGauge.level(used: used, quota: 100) == expected)
     }
 

@@ -277,7 +277,7 @@ struct SinkPumpTests {
         async let end: Void = pump.run()
         await sink.waitFor(1)
         var changed = DeviceReport(device: bench.gate, name: "Gate", state: "backing-off")
-        changed.condition = "log nearly full"
+        changed.conditions.raise(DeviceCondition(.logNearlyFull, "95 % are used", since: bench.time.now()))
         board.update(changed)
         await sink.waitFor(2)
         board.update(changed)
