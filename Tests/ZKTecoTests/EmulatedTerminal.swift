@@ -64,7 +64,7 @@ final class EmulatedTerminal: Dialer {
             state.links[link.id] = link
             return link
         }
-        handle(.connected(link.id))
+        handle(.connected(link.id, endpoint.kind))
         return link
     }
 

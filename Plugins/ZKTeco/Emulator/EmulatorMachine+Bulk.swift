@@ -20,10 +20,11 @@ extension EmulatorMachine {
     }
 
     private mutating func prepare(_ packet: Packet, _ id: Int) -> EmulatorEffect {
+        if let refusal = options.preparationRefusal { return reply(packet, id, refusal) }
         guard let request = try? BulkRequest(payload: packet.payload), let set = set(for: request.command) else {
             return reply(packet, id, Reply.error)
         }
-        if set.byteCount <= Self.inlineByteCount {
+        if set.byteCount <= connections[id]?.inlineByteCount ?? 0 {
             connections[id]?.prepared = nil
             return reply(packet, id, Command.data, set.bytes(from: 0, byteCount: set.byteCount))
         }
@@ -64,18 +65,23 @@ extension EmulatorMachine {
 
     /// PREPARE_DATA with both lengths, DATA, ACK_OK.
     private func chunk(_ bytes: [UInt8], _ packet: Packet, _ id: Int) -> [EmulatorEffect] {
-        let pieceByteCount = max(1, min(options.dataByteCount ?? ChunkRequest.maximumByteCount, Self.largestPiece))
+        let largest = connections[id]?.largestData ?? 1
+        let pieceByteCount = max(1, min(options.dataByteCount ?? largest, largest))
         let announced = ChunkAnnouncement(
             byteCount: UInt32(clamping: bytes.count), frameByteCount: UInt32(clamping: pieceByteCount))
         var effects = [reply(packet, id, Command.prepareData, announced.payload, .paced)]
-        for start in stride(from: 0, to: bytes.count, by: pieceByteCount) {
+        for (index, start) in stride(from: 0, to: bytes.count, by: pieceByteCount).enumerated() {
             let piece = Array(bytes[start..<min(start + pieceByteCount, bytes.count)])
-            effects.append(reply(packet, id, Command.data, piece, .paced))
+            effects.append(data(piece, number: index, packet, id))
         }
         effects.append(reply(packet, id))
         return effects
     }
 
-    /// Frames stay below 65,536 bytes: some public clients read only 16 bits of the length.
-    private static let largestPiece = 65_472
+    private func data(_ piece: [UInt8], number: Int, _ request: Packet, _ id: Int) -> EmulatorEffect {
+        let session = options.numbersData ? UInt16(truncatingIfNeeded: number) : connections[id]?.session ?? 0
+        let packet = Packet(
+            code: Command.data, session: session, replyNumber: request.replyNumber, payload: piece)
+        return .send(id, packet, .paced)
+    }
 }

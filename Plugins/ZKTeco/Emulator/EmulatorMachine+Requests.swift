@@ -8,7 +8,7 @@ extension EmulatorMachine {
         if packet.code == Reply.ok { return acknowledge(id, at: moment) }
         let seen = EmulatorEffect.observe(.request(connection: id, command: packet.code))
         switch packet.code {
-        case Command.connect: return [seen] + connect(packet, id)
+        case Command.connect: return [seen] + connect(packet, id, at: moment)
         case Command.authenticate: return [seen] + authenticate(packet, id, connection)
         case Command.exit: return [seen, reply(packet, id), .close(id)]
         default:
@@ -27,13 +27,26 @@ extension EmulatorMachine {
             id, Packet(code: code, session: session, replyNumber: request.replyNumber, payload: payload), flow)
     }
 
-    private mutating func connect(_ packet: Packet, _ id: Int) -> [EmulatorEffect] {
+    private mutating func connect(_ packet: Packet, _ id: Int, at moment: EmulatorMoment) -> [EmulatorEffect] {
         let isTaken = connections.contains { $0.key != id && $0.value.session != 0 }
         if options.allowsOneConnection, isTaken { return [.close(id)] }
-        let session = makeSession()
-        connections[id]?.session = session
-        connections[id]?.isAuthenticated = options.commKey == 0
+        if !isRepetition(packet, id, at: moment) {
+            let transport = connections[id]?.transport ?? .tcp
+            var connection = EmulatorConnection(transport, repeatInterval: options.eventRepeatInterval)
+            connection.session = makeSession()
+            connection.opening = (moment.uptime, packet.replyNumber)
+            connection.isAuthenticated = options.commKey == 0
+            connections[id] = connection
+        }
         return [reply(packet, id, options.commKey == 0 ? Reply.ok : Reply.unauthorised)]
+    }
+
+    /// A datagram that came twice opens one session. Not known of real terminals.
+    private func isRepetition(_ packet: Packet, _ id: Int, at moment: EmulatorMoment) -> Bool {
+        guard let connection = connections[id], connection.transport == .udp, let opening = connection.opening else {
+            return false
+        }
+        return opening.replyNumber == packet.replyNumber && moment.uptime - opening.at < .seconds(10)
     }
 
     private mutating func authenticate(
@@ -59,7 +72,7 @@ extension EmulatorMachine {
         case Command.clearLog, Command.clearData: return clear(packet, id)
         case Command.optionRead, Command.optionWrite: return [serveOption(packet, id)]
         case Command.timeRead, Command.timeWrite: return serveClock(packet, id, at: moment)
-        case Command.counters: return [reply(packet, id, Reply.ok, counters.bytes)]
+        case Command.counters: return [reply(packet, id, Reply.ok, counterBytes)]
         case Command.firmwareVersion: return [reply(packet, id, Reply.ok, Array(options.firmware.utf8) + [0])]
         case Command.pinWidth: return [reply(packet, id, Reply.ok, [9])]
         case Command.registerEvents: return [register(packet, id)]
@@ -74,6 +87,17 @@ extension EmulatorMachine {
             Command.saveUserTemplates, Command.prepareData, Command.data:
             return [reply(packet, id, Reply.error)]
         default: return [reply(packet, id, Reply.unknown)]
+        }
+    }
+
+    private var counterBytes: [UInt8] {
+        var counters = counters
+        switch options.counters {
+        case .full: return counters.bytes
+        case .short:
+            counters.faces = nil
+            return counters.bytes
+        case .zero: return [0, 0, 0, 0]
         }
     }
 

@@ -9,7 +9,7 @@ struct EmulatorMoment: Sendable, Hashable {
 
 /// What can happen to a terminal.
 enum EmulatorInput: Sendable, Hashable {
-    case connected(Int)
+    case connected(Int, Endpoint.Kind)
     case disconnected(Int)
     case received(Int, Packet)
     /// Events may go on whose client did not acknowledge.
@@ -46,9 +46,6 @@ struct EmulatorMachine: Sendable {
     let layout: RecordLayout
     let userLayout: UserLayout
 
-    /// What is said of a set at once; a larger one is read in chunks.
-    static let inlineByteCount = 1_024
-
     /// Makes a terminal with its people and its past, or with the log of a truth file.
     /// - Returns: also the records that it begins with.
     static func make(
@@ -79,6 +76,7 @@ struct EmulatorMachine: Sendable {
             case .bytes8B: .bytes8B
             case .bytes16: .bytes16
             case .bytes40: .bytes40
+            case .bytes49: .bytes49
             }
         userLayout = options.resolvedUserForm == .bytes28 ? .bytes28 : .bytes72
         log = RecordLog(recordByteCount: layout.byteCount)
@@ -102,8 +100,8 @@ struct EmulatorMachine: Sendable {
 
     mutating func handle(_ input: EmulatorInput, at moment: EmulatorMoment) -> [EmulatorEffect] {
         switch input {
-        case .connected(let id):
-            connections[id] = EmulatorConnection()
+        case .connected(let id, let transport):
+            connections[id] = EmulatorConnection(transport, repeatInterval: options.eventRepeatInterval)
             return [.observe(.connected(id))]
         case .disconnected(let id):
             connections[id] = nil
@@ -215,12 +213,28 @@ struct EmulatorMachine: Sendable {
 
 /// What the terminal knows of one client.
 struct EmulatorConnection: Sendable {
+    let transport: Endpoint.Kind
     /// 0 before CONNECT.
     var session: UInt16 = 0
+    /// When the last CONNECT came, with its reply number: over UDP it may come twice.
+    var opening: (at: Duration, replyNumber: UInt16)?
     var isAuthenticated = false
     /// A snapshot: punches made since are not in it.
     var prepared: PreparedSet?
     /// Where the last chunk of the prepared set ended.
     var chunkEnd = 0
-    var events = EventQueue()
+    var events: EventQueue
+
+    init(_ transport: Endpoint.Kind, repeatInterval: Duration?) {
+        self.transport = transport
+        events = EventQueue(repeatInterval: repeatInterval)
+    }
+
+    /// What is said of a set at once; a larger one is read in chunks. Over UDP pyzk reads 1,024 bytes, the header
+    /// included, and the rest of a longer datagram is lost.
+    var inlineByteCount: Int { transport == .udp ? 1_016 : 1_024 }
+
+    /// Over TCP frames stay below 65,536 bytes, as some public clients read only 16 bits of the length; clients take
+    /// datagrams of 1,032 bytes.
+    var largestData: Int { transport == .udp ? 1_024 : ChunkRequest.maximumByteCount }
 }

@@ -8,6 +8,8 @@ public enum EmulatedRecordForm: String, Sendable, Hashable, CaseIterable {
     case bytes8B = "8b"
     case bytes16 = "16"
     case bytes40 = "40"
+    /// Visible-light face terminals.
+    case bytes49 = "49"
 }
 
 /// How a terminal stores its users.
@@ -16,6 +18,21 @@ public enum EmulatedUserForm: Int, Sendable, Hashable, CaseIterable {
     case bytes28 = 28
     /// Colour terminals.
     case bytes72 = 72
+}
+
+/// What a terminal listens on; both have one port number.
+public enum EmulatedTransports: String, Sendable, Hashable, CaseIterable {
+    case both, tcp, udp
+}
+
+/// What a terminal tells of its counts.
+public enum EmulatedCounters: String, Sendable, Hashable, CaseIterable {
+    /// 92 bytes.
+    case full
+    /// 80 bytes, as older terminals do.
+    case short
+    /// A single zero, as WL20 terminals do.
+    case zero
 }
 
 /// What a terminal does when a client asks for bytes from the middle of a set.
@@ -31,6 +48,11 @@ public struct EmulatorOptions: Sendable {
     public var host = "127.0.0.1"
     /// 1...65535; 0 lets the system choose, and ``EmulatorServer/port`` tells.
     public var port = 4370
+    public var transports = EmulatedTransports.both
+    /// A client that is silent for so long over UDP is forgotten.
+    public var datagramSessionLifetime = Duration.seconds(600)
+    /// What the network does to datagrams, in both directions.
+    public var datagramFaults = DatagramFaults.Rates()
     /// The comm key; 0 means none.
     public var commKey: UInt32 = 0
     public var serialNumber = "ZKT0000000001"
@@ -44,6 +66,14 @@ public struct EmulatorOptions: Sendable {
     public var userForm: EmulatedUserForm?
     /// Payload of a live event: 12, 32, 36, 37, 52, or 10 and 14. `nil`: 12 beside users of 28 bytes, else 32.
     public var eventByteCount: Int?
+
+    /// An event that is not acknowledged is sent again after so long, and no other before; `nil` sends it once. What real
+    /// terminals do is not known.
+    public var eventRepeatInterval: Duration?
+    public var counters = EmulatedCounters.full
+    /// Answers PREPARE_BUFFER with this code: black-and-white terminals know the direct read only (2001), and terminals in
+    /// access-control mode give 4989.
+    public var preparationRefusal: UInt16?
 
     /// Seeded people, 0...60,000.
     public var people = 20
@@ -69,6 +99,8 @@ public struct EmulatorOptions: Sendable {
     public var pacing = Duration.milliseconds(5)
     /// The most payload of one DATA frame; `nil` sends a chunk as one. Older boards use 1,008.
     public var dataByteCount: Int?
+    /// DATA frames carry their place in the chunk, from 0, in the session field, as on older boards.
+    public var numbersData = false
     /// What becomes of a chunk that does not follow the one before.
     public var chunkStart = EmulatedChunkStart.honoured
     /// Cuts everything that is sent into pieces of this many bytes.
@@ -84,7 +116,10 @@ public struct EmulatorOptions: Sendable {
 
     var resolvedUserForm: EmulatedUserForm {
         if let userForm { return userForm }
-        return recordForm == .bytes40 ? .bytes72 : .bytes28
+        switch recordForm {
+        case .bytes8, .bytes8B, .bytes16: return .bytes28
+        case .bytes40, .bytes49: return .bytes72
+        }
     }
 
     var resolvedEventByteCount: Int { eventByteCount ?? (resolvedUserForm == .bytes28 ? 12 : 32) }

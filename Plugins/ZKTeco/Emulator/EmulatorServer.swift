@@ -3,7 +3,7 @@ internal import NIOCore
 internal import NIOPosix
 internal import ZKTecoWire
 
-/// A terminal on a TCP port: performs what ``EmulatorMachine`` decides.
+/// A terminal on a port, TCP and UDP: performs what ``EmulatorMachine`` decides.
 ///
 /// ```swift
 /// let emulator = try await EmulatorServer.bind(options)  // emulator.port is open now
@@ -12,13 +12,17 @@ internal import ZKTecoWire
 public actor EmulatorServer {
     /// The port that clients dial.
     public nonisolated let port: Int
-    private let listener: NIOAsyncChannel<Link, Never>
+    private let ports: EmulatorPorts
     private let plan: WritePlan
     private let time: any TimeSource
     private let observer: (@Sendable (EmulatorObservation) -> Void)?
     private let truth: TruthFile?
     private var machine: EmulatorMachine
     private var outlets: [Int: Outlet] = [:]
+    private var sessions: DatagramSessions<SocketAddress>
+    private var datagramWrites: AsyncStream<DatagramWrite>.Continuation?
+    /// The network towards the terminal, and away from it.
+    private var network: (inwards: DatagramFaults, outwards: DatagramFaults)
     private var nextConnection = 1
     private var rate: Rate?
     /// Why the emulator ended by itself.
@@ -26,12 +30,18 @@ public actor EmulatorServer {
     private let deadlines: AsyncStream<Duration>
     private let announceDeadline: AsyncStream<Duration>.Continuation
 
-    typealias Link = NIOAsyncChannel<ByteBuffer, ByteBuffer>
+    private typealias Link = EmulatorPorts.Link
 
     /// Where the writes of one connection go.
-    private struct Outlet {
-        let writes: AsyncStream<WritePlan.Write>.Continuation
-        let channel: any Channel
+    private enum Outlet {
+        case link(AsyncStream<WritePlan.Write>.Continuation, any Channel)
+        case datagrams(SocketAddress)
+    }
+
+    private struct DatagramWrite: Sendable {
+        let datagram: [UInt8]
+        let address: SocketAddress
+        let pauseAfter: Duration
     }
 
     /// A client that lets this many writes pile up is disconnected.
@@ -46,48 +56,58 @@ public actor EmulatorServer {
         let moment = EmulatorMoment(wall: time.now(), uptime: time.uptime())
         let (machine, records) = try EmulatorMachine.make(options, restoring: opened?.records, at: moment)
         if opened?.records == nil { try opened?.file.append(records) }
-        let listener: NIOAsyncChannel<Link, Never>
+        let ports: EmulatorPorts
         do {
-            listener = try await listen(host: options.host, port: options.port)
+            ports = try await EmulatorPorts.open(options.transports, host: options.host, port: options.port)
         } catch {
             throw EmulatorError("cannot listen on \(options.host):\(options.port): \(error)")
         }
-        return EmulatorServer(options, machine: machine, truth: opened?.file, listener: listener, time: time)
+        return EmulatorServer(options, machine: machine, truth: opened?.file, ports: ports, time: time)
     }
 
     private init(
         _ options: EmulatorOptions, machine: EmulatorMachine, truth: sending TruthFile?,
-        listener: NIOAsyncChannel<Link, Never>, time: any TimeSource
+        ports: EmulatorPorts, time: any TimeSource
     ) {
         self.machine = machine
         self.truth = truth
-        self.listener = listener
+        self.ports = ports
         self.time = time
-        port = listener.channel.localAddress?.port ?? options.port
+        port = ports.number
+        sessions = DatagramSessions(lifetime: options.datagramSessionLifetime)
+        network = (
+            DatagramFaults(options.datagramFaults, seed: options.seed),
+            DatagramFaults(options.datagramFaults, seed: ~options.seed)
+        )
         plan = WritePlan(options)
         observer = options.observer
         rate = options.rate
         (deadlines, announceDeadline) = AsyncStream.makeStream(of: Duration.self, bufferingPolicy: .bufferingNewest(1))
     }
 
-    private static func listen(host: String, port: Int) async throws -> NIOAsyncChannel<Link, Never> {
-        try await ServerBootstrap(group: .singletonMultiThreadedEventLoopGroup)
-            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
-            .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
-            .bind(host: host, port: port) { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    try Link(wrappingChannelSynchronously: channel)
-                }
-            }
-    }
-
     // MARK: Running
 
     /// Serves until the task is cancelled or ``stop()`` is called; then every connection is closed.
     public func run() async throws {
-        try await withThrowingDiscardingTaskGroup { group in
+        try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await self.keepTime() }
             group.addTask { await self.punchAtRate() }
+            if let listener = ports.listener { group.addTask { try await self.accept(listener) } }
+            if let datagrams = ports.datagrams { group.addTask { try await self.serve(datagrams) } }
+            // None of them ends by itself while the terminal is on.
+            try await group.next()
+            group.cancelAll()
+        }
+        if let failure { throw failure }
+    }
+
+    /// Ends ``run()``. Nothing happens when it has ended already.
+    public func stop() { ports.close() }
+
+    // MARK: TCP
+
+    private func accept(_ listener: NIOAsyncChannel<Link, Never>) async throws {
+        try await withThrowingDiscardingTaskGroup { group in
             try await listener.executeThenClose { links in
                 for try await link in links {
                     group.addTask { await self.serve(link) }
@@ -95,12 +115,6 @@ public actor EmulatorServer {
             }
             group.cancelAll()
         }
-        if let failure { throw failure }
-    }
-
-    /// Ends ``run()``. Nothing happens when it has ended already.
-    public func stop() {
-        listener.channel.close(promise: nil)
     }
 
     private func serve(_ link: Link) async {
@@ -108,8 +122,8 @@ public actor EmulatorServer {
         nextConnection += 1
         let (writes, continuation) = AsyncStream.makeStream(
             of: WritePlan.Write.self, bufferingPolicy: .bufferingOldest(Self.largestBacklog))
-        outlets[id] = Outlet(writes: continuation, channel: link.channel)
-        handle(.connected(id))
+        outlets[id] = .link(continuation, link.channel)
+        handle(.connected(id, .tcp))
         // A broken link is how clients go away: the machine hears of it below, and nobody else needs to.
         try? await link.executeThenClose { inbound, outbound in
             await withTaskGroup(of: Void.self) { group in
@@ -150,6 +164,64 @@ public actor EmulatorServer {
         }
     }
 
+    // MARK: UDP
+
+    private func serve(_ port: NIOAsyncChannel<EmulatorPorts.Datagram, EmulatorPorts.Datagram>) async throws {
+        let (writes, continuation) = AsyncStream.makeStream(
+            of: DatagramWrite.self, bufferingPolicy: .bufferingOldest(Self.largestBacklog))
+        datagramWrites = continuation
+        try await port.executeThenClose { inbound, outbound in
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask {
+                    for try await envelope in inbound {
+                        await self.receive(Array(envelope.data.readableBytesView), from: envelope.remoteAddress)
+                    }
+                }
+                group.addTask { try await self.write(writes, to: outbound) }
+                try await group.next()
+                group.cancelAll()
+            }
+        }
+    }
+
+    private func receive(_ datagram: [UInt8], from address: SocketAddress) {
+        for datagram in network.inwards.pass(datagram) {
+            // What is no packet is ignored: over UDP nothing is out of step.
+            guard let packet = try? Packet(bytes: datagram[...]) else { continue }
+            handle(.received(client(at: address), packet))
+        }
+    }
+
+    private func client(at address: SocketAddress) -> Int {
+        let now = time.uptime()
+        if let known = sessions.client(at: address, now: now) { return known }
+        for gone in sessions.removeExpired(now: now) { forget(gone) }
+        let id = nextConnection
+        nextConnection += 1
+        sessions.add(id, at: address, now: now)
+        outlets[id] = .datagrams(address)
+        handle(.connected(id, .udp))
+        return id
+    }
+
+    private func forget(_ id: Int) {
+        sessions.remove(id)
+        outlets[id] = nil
+        handle(.disconnected(id))
+    }
+
+    private nonisolated func write(
+        _ writes: AsyncStream<DatagramWrite>,
+        to outbound: NIOAsyncChannelOutboundWriter<EmulatorPorts.Datagram>
+    ) async throws {
+        for await write in writes {
+            let envelope = AddressedEnvelope(remoteAddress: write.address, data: ByteBuffer(bytes: write.datagram))
+            // A client that is not there any more must not end the port for the others.
+            try? await outbound.write(envelope)
+            if write.pauseAfter > .zero { try await time.sleep(for: write.pauseAfter) }
+        }
+    }
+
     /// Lets events go on whose client does not acknowledge.
     private func keepTime() async {
         for await deadline in deadlines {
@@ -171,13 +243,13 @@ public actor EmulatorServer {
     }
 
     private func perform(_ effects: [EmulatorEffect]) {
-        var frames: [Int: [(bytes: [UInt8], flow: FrameFlow)]] = [:]
+        var frames: [Int: [(packet: Packet, flow: FrameFlow)]] = [:]
         var closing: [Int] = []
         for effect in effects {
             switch effect {
             case .keep(let records): keep { file throws(EmulatorError) in try file.append(records) }
             case .forgetLog: keep { file throws(EmulatorError) in try file.clear() }
-            case .send(let id, let packet, let flow): frames[id, default: []].append((Frame.bytes(packet), flow))
+            case .send(let id, let packet, let flow): frames[id, default: []].append((packet, flow))
             case .close(let id): closing.append(id)
             case .observe(let observation): observer?(observation)
             }
@@ -197,18 +269,35 @@ public actor EmulatorServer {
         }
     }
 
-    private func write(_ frames: [(bytes: [UInt8], flow: FrameFlow)], to id: Int) {
+    private func write(_ frames: [(packet: Packet, flow: FrameFlow)], to id: Int) {
         guard failure == nil, let outlet = outlets[id] else { return }
-        for write in plan.writes(frames) {
-            if case .dropped = outlet.writes.yield(write) {
-                outlet.channel.close(promise: nil)
-                return
+        switch outlet {
+        case .link(let writes, let channel):
+            for write in plan.writes(frames.map { (Frame.bytes($0.packet), $0.flow) }) {
+                if case .dropped = writes.yield(write) {
+                    channel.close(promise: nil)
+                    return
+                }
+            }
+        case .datagrams(let address):
+            // A full queue loses datagrams, as a full buffer of a switch does.
+            for write in DatagramPlan.writes(frames.map(\.packet)) {
+                for datagram in network.outwards.pass(write.packet.bytes) {
+                    datagramWrites?.yield(
+                        DatagramWrite(datagram: datagram, address: address, pauseAfter: write.pauseAfter))
+                }
             }
         }
     }
 
     /// What was written before still goes out.
-    private func close(_ id: Int) { outlets[id]?.writes.finish() }
+    private func close(_ id: Int) {
+        switch outlets[id] {
+        case .link(let writes, _): writes.finish()
+        case .datagrams: forget(id)
+        case nil: break
+        }
+    }
 
     /// Lets people punch by themselves. The rate may change at any time, so no pause is longer than a second.
     private func punchAtRate() async {
@@ -263,7 +352,9 @@ public actor EmulatorServer {
         case .records:
             let events = machine.connections.values.map(\.events)
             let (sent, acknowledged) = (events.map(\.sent).reduce(0, +), events.map(\.acknowledged).reduce(0, +))
+            let repeated = events.map(\.repeated).reduce(0, +)
             return "\(machine.recordCount) records, \(sent) events sent, \(acknowledged) acknowledged"
+                + (repeated == 0 ? "" : ", \(repeated) repeated")
         case .help: return ControlLine.helpText
         case .quit: stop()
         }

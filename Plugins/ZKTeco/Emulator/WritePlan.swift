@@ -1,3 +1,6 @@
+internal import DeviceKit
+internal import ZKTecoWire
+
 /// How a frame leaves in relation to the next one.
 public enum FrameFlow: Sendable, Hashable {
     /// One write of its own.
@@ -52,5 +55,23 @@ struct WritePlan: Sendable {
         }
         pieces[pieces.count - 1].pauseAfter = write.pauseAfter
         return pieces
+    }
+}
+
+/// Packets as datagrams. A terminal sends them no faster than a client with small buffers can take them.
+enum DatagramPlan {
+    /// After so many datagrams in a row.
+    static let burst = 32
+    static let pause = Duration.milliseconds(1)
+
+    struct Write: Sendable {
+        var packet: Packet
+        var pauseAfter: Duration
+    }
+
+    static func writes(_ packets: [Packet]) -> [Write] {
+        packets.enumerated().map { index, packet in
+            Write(packet: packet, pauseAfter: (index + 1) % burst == 0 ? pause : .zero)
+        }
     }
 }

@@ -6,7 +6,7 @@ public import ZKTecoEmulator
 
 struct EmulateZKTeco: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "zkteco", abstract: "A ZKTeco terminal on TCP, good enough for pyzk.",
+        commandName: "zkteco", abstract: "A ZKTeco terminal on TCP and UDP, good enough for pyzk.",
         discussion: """
             Lines on standard input control it: punch CODE, burst N, drop, mute on|off, rate 5/s, records, quit; help \
             lists them. On a terminal, Enter lets somebody punch.
@@ -14,6 +14,14 @@ struct EmulateZKTeco: AsyncParsableCommand {
 
     @Option(help: "Address and port to listen on.")
     var listen = "127.0.0.1:4370"
+    @Option(help: "What it listens on: both, tcp or udp.")
+    var transports = EmulatedTransports.both
+    @Option(name: .customLong("udp-loss"), help: "Share of datagrams that are lost, each way: 0.05 for one in twenty.")
+    var datagramLoss = 0.0
+    @Option(name: .customLong("udp-duplicates"), help: "Share of datagrams that come twice.")
+    var datagramDuplication = 0.0
+    @Option(name: .customLong("udp-reordering"), help: "Share of datagrams that others overtake.")
+    var datagramReordering = 0.0
     @Option(help: "Records that the log begins with.")
     var records = 1_000
     @Option(help: "People who are enrolled.")
@@ -24,10 +32,22 @@ struct EmulateZKTeco: AsyncParsableCommand {
     var seed: UInt64 = 1
     @Option(help: "The serial number.")
     var serial: String?
-    @Option(name: .customLong("record-form"), help: "Layout of the log's records: 8, 8b, 16 or 40 bytes.")
+    @Option(name: .customLong("record-form"), help: "Layout of the log's records: 8, 8b, 16, 40 or 49 bytes.")
     var recordForm = EmulatedRecordForm.bytes40
     @Option(name: .customLong("event-size"), help: "Payload of a live event: 10, 12, 14, 32, 36, 37 or 52 bytes.")
     var eventByteCount: Int?
+    @Option(
+        name: .customLong("repeat-events"),
+        help: "Send a live event again after so long, until it is acknowledged; without it each is sent once.")
+    var eventRepeatInterval: DurationArgument?
+    @Option(help: "What it tells of its counts: full, short or zero.")
+    var counters = EmulatedCounters.full
+    @Option(
+        name: .customLong("refuse-buffer"),
+        help: "Answer the buffered read with this code: 2001 as old terminals do, 4989 as in access-control mode.")
+    var preparationRefusal: UInt16?
+    @Flag(name: .customLong("number-data"), help: "Number the data frames of a chunk, as older boards do.")
+    var numbersData = false
     @Option(help: "New punches by themselves, for example 5/s.")
     var rate: Rate?
     @Option(help: "IANA zone of the terminal's clock.")
@@ -77,6 +97,10 @@ struct EmulateZKTeco: AsyncParsableCommand {
         guard let zone = DeviceTimeZone(identifier: timezone) else {
             throw Failure(Exit.usage, "\(timezone) is no time zone: write an IANA name such as Asia/Ho_Chi_Minh")
         }
+        let shares = [datagramLoss, datagramDuplication, datagramReordering]
+        guard shares.allSatisfy({ (0...0.9).contains($0) }) else {
+            throw Failure(Exit.usage, "--udp-loss, --udp-duplicates and --udp-reordering are shares from 0 to 0.9")
+        }
         var options = EmulatorOptions()
         options.host = host
         options.port = Int(port)
@@ -87,6 +111,13 @@ struct EmulateZKTeco: AsyncParsableCommand {
         if let serial { options.serialNumber = serial }
         options.recordForm = recordForm
         options.eventByteCount = eventByteCount
+        options.transports = transports
+        options.datagramFaults = DatagramFaults.Rates(
+            loss: datagramLoss, duplication: datagramDuplication, reordering: datagramReordering)
+        options.eventRepeatInterval = eventRepeatInterval?.duration
+        options.counters = counters
+        options.preparationRefusal = preparationRefusal
+        options.numbersData = numbersData
         options.rate = rate
         options.timezone = zone
         options.clockOffset = clockOffset
@@ -131,3 +162,5 @@ extension Rate: ExpressibleByArgument {
 }
 
 extension EmulatedRecordForm: ExpressibleByArgument {}
+extension EmulatedTransports: ExpressibleByArgument {}
+extension EmulatedCounters: ExpressibleByArgument {}

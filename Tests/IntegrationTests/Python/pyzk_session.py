@@ -1,6 +1,6 @@
 """Talks to a terminal through pyzk and prints what pyzk saw as one JSON document.
 
-usage: pyzk_session.py HOST PORT KEY ACTION [ARGUMENT]
+usage: pyzk_session.py HOST PORT KEY ACTION [ARGUMENT [udp]]
 """
 import datetime
 import json
@@ -111,7 +111,8 @@ def main():
     host, port, key, action = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
     argument = sys.argv[5] if len(sys.argv) > 5 else ""
     # The default reachability probe is a ping; the TCP probe before each session stays.
-    device = ZK(host, port=port, timeout=10, password=key, ommit_ping=True)
+    over_udp = len(sys.argv) > 6 and sys.argv[6] == "udp"
+    device = ZK(host, port=port, timeout=10, password=key, ommit_ping=True, force_udp=over_udp)
     try:
         connection = device.connect()
     except ZKErrorResponse as refusal:
