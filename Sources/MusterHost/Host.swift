@@ -83,7 +83,7 @@ public struct Host: Sendable {
         return results
     }
 
-    private func open(_ failure: FatalFailure) async throws(JournalError) -> HostServices {
+    func open(_ failure: FatalFailure) async throws(JournalError) -> HostServices {
         let journal = try PunchJournal(DataDirectory(path: configuration.dataDirectory))
         let log = log
         return try await HostServices(

@@ -24,7 +24,7 @@ struct ControlService: Service {
     let log: Logger
 
     func run() async throws {
-        let server = ControlServer(directory: directory, log: log) { [desk] in await desk.answer($0) }
+        let server = ControlServer(directory: directory, log: log) { [desk] in await desk.answer($0, report: $1) }
         await cancelWhenGracefulShutdown { await server.run() }
         // A host without its socket goes on.
         try? await gracefulShutdown()

@@ -41,6 +41,7 @@ struct Failure: Error {
         case .authentication: Exit.refused
         case .permanent: Exit.configuration
         case .protocolViolation: Exit.unavailable
+        case .request: fault.code == .rejected ? Exit.refused : Exit.usage
         }
     }
 }

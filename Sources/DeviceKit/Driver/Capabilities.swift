@@ -24,12 +24,63 @@ public protocol PeopleReading: DeviceSession {
     func readPeople() async throws(DeviceFault) -> [Person]
 }
 
-/// What a driver's sessions can do, as its manifest promises and `muster drivers` shows.
+/// What a driver's sessions can do, as its manifest promises and `muster drivers` shows. Each is a protocol that the
+/// session adopts.
 public enum Capability: String, Sendable, Hashable, CaseIterable {
+    /// ``DeviceClock``
     case clock
+    /// ``LogInventoryReading``
     case logInventory = "log-inventory"
+    /// ``PeopleReading``
     case people
+    /// ``KeepAlive``
     case keepAlive = "keep-alive"
+    /// ``DeviceDetailsReading``
+    case details
+    /// ``DeviceOptionReading``
+    case options
+    /// ``DeviceCounting``
+    case counts
+    /// ``PeopleWriting``
+    case peopleWriting = "people-writing"
+    /// ``TemplateStore``
+    case templates
+    /// ``FingerEnrolment``
+    case enrolment
+    /// ``DoorControl``
+    case door
+    /// ``VoicePlayback``
+    case voice
+    /// ``MessageDisplay``
+    case display
+    /// ``PowerControl``
+    case power
+    /// ``OperationLogReading``
+    case operationLog = "operation-log"
+    /// ``LogClearing``
+    case logClearing = "log-clearing"
+
+    /// Whether a session has it.
+    public func isOffered(by session: any DeviceSession) -> Bool {
+        switch self {
+        case .clock: session is any DeviceClock
+        case .logInventory: session is any LogInventoryReading
+        case .people: session is any PeopleReading
+        case .keepAlive: session is any KeepAlive
+        case .details: session is any DeviceDetailsReading
+        case .options: session is any DeviceOptionReading
+        case .counts: session is any DeviceCounting
+        case .peopleWriting: session is any PeopleWriting
+        case .templates: session is any TemplateStore
+        case .enrolment: session is any FingerEnrolment
+        case .door: session is any DoorControl
+        case .voice: session is any VoicePlayback
+        case .display: session is any MessageDisplay
+        case .power: session is any PowerControl
+        case .operationLog: session is any OperationLogReading
+        case .logClearing: session is any LogClearing
+        }
+    }
 }
 
 /// How punches come in.

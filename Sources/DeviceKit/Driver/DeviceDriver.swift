@@ -30,8 +30,8 @@ public protocol DriverSettings: Sendable {
 /// One open conversation with a device.
 ///
 /// The intake and the abilities are the protocols that a session adopts besides: ``PollingSession``,
-/// ``CapturingSession``, ``KeepAlive``, ``DeviceClock``, ``LogInventoryReading``, ``PeopleReading``. While `capture`
-/// runs, the host may call one other method at a time; it never runs two others together.
+/// ``CapturingSession``, and those that ``Capability`` lists. While `capture` runs, the host may call one other method
+/// at a time; it never runs two others together.
 public protocol DeviceSession: Sendable {
     /// What the device said of itself when the session opened.
     var identity: DeviceIdentity { get }

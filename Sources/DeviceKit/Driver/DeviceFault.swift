@@ -10,6 +10,8 @@ public struct DeviceFault: Error, Sendable, Hashable {
         case permanent
         /// The peer broke the protocol: drop the link, keep the evidence, then as ``transient``.
         case protocolViolation
+        /// What was asked cannot be done; device and link are well.
+        case request
         /// The host cancelled the work. Not a failure.
         case cancelled
     }
@@ -28,14 +30,23 @@ public struct DeviceFault: Error, Sendable, Hashable {
         case wrongChecksum = "wrong-checksum"
         case unexpectedReply = "unexpected-reply"
         case oversize, incomplete
+        /// The settings do not allow it.
+        case notAllowed = "not-allowed"
+        /// There is no such person, option or finger on the device.
+        case notFound = "not-found"
+        /// The device has no room for what was asked, or no words for it. Nothing was sent.
+        case invalidRequest = "invalid-request"
+        /// The device declines.
+        case rejected
         case cancelled
 
         public var kind: Kind {
             switch self {
             case .unreachable, .refused, .connectionLost, .timedOut, .busy: .transient
             case .unauthorised: .authentication
-            case .badSettings, .unsupported, .secureCommunication: .permanent
+            case .badSettings, .unsupported, .secureCommunication, .notAllowed: .permanent
             case .malformed, .wrongChecksum, .unexpectedReply, .oversize, .incomplete: .protocolViolation
+            case .notFound, .invalidRequest, .rejected: .request
             case .cancelled: .cancelled
             }
         }

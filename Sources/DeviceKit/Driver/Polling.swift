@@ -60,6 +60,8 @@ public struct SourceReset: Sendable, Hashable {
     public enum Reason: String, Sendable, Hashable, CaseIterable {
         case deviceReplaced = "device-replaced"
         case logRewritten = "log-cleared-or-rewritten"
+        /// The host had it cleared: expected, and nothing that an operator should look into.
+        case logCleared = "log-cleared"
     }
 
     public var reason: Reason

@@ -1,5 +1,5 @@
 /// What a terminal says of itself when a session opens. A field that the terminal does not know is `nil`.
-public struct DeviceIdentity: Sendable, Hashable {
+public struct DeviceIdentity: Sendable, Hashable, Codable {
     /// The maker's serial number. The cursor belongs to it, not to the address.
     public var serialNumber: String?
     /// The platform, or the number under which the device is registered with its vendor.
@@ -41,9 +41,11 @@ public struct LogInventory: Sendable, Hashable {
 }
 
 /// Somebody who is enrolled on a terminal. No credentials: passwords and templates are never read for a listing.
-public struct Person: Sendable, Hashable {
+public struct Person: Sendable, Hashable, Codable {
     /// What somebody may do at the terminal itself.
-    public enum Privilege: String, Sendable, Hashable { case user, enroller, manager, administrator }
+    public enum Privilege: String, Sendable, Hashable, Codable, CaseIterable {
+        case user, enroller, manager, administrator
+    }
 
     /// The user id that punches carry.
     public var code: String
@@ -52,14 +54,18 @@ public struct Person: Sendable, Hashable {
     public var isEnabled: Bool
     /// Card number as the terminal stores it; `nil` when there is none.
     public var card: String?
+    /// The access group, 1 or more; `nil` where the device does not say.
+    public var group: Int?
 
     public init(
-        code: String, name: String, privilege: Privilege = .user, isEnabled: Bool = true, card: String? = nil
+        code: String, name: String, privilege: Privilege = .user, isEnabled: Bool = true, card: String? = nil,
+        group: Int? = nil
     ) {
         self.code = code
         self.name = name
         self.privilege = privilege
         self.isEnabled = isEnabled
         self.card = card
+        self.group = group
     }
 }

@@ -82,3 +82,20 @@ extension LocalDateTime: CustomStringConvertible {
         self.init(year: year, month: month, day: day, hour: hour, minute: minute, second: second)
     }
 }
+
+extension LocalDateTime: Codable {
+    /// As text, `2026-11-24 08:30:00`.
+    public init(from decoder: any Decoder) throws {
+        let container = try decoder.singleValueContainer()
+        let text = try container.decode(String.self)
+        guard let time = LocalDateTime(text) else {
+            throw DecodingError.dataCorruptedError(in: container, debugDescription: "\(text) is no date and time")
+        }
+        self = time
+    }
+
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.singleValueContainer()
+        try container.encode(description)
+    }
+}

@@ -26,14 +26,14 @@ extension DriverConformance {
     private func checkPromises(of manifest: DriverManifest) async throws(Verdict) {
         let rig = try await makeRig()
         let session = try await rig.open()
-        let abilities: [(name: String, promised: Bool, real: Bool)] = [
-            ("polling", manifest.intakes.contains(.polling), session is any PollingSession),
-            ("capturing", manifest.intakes.contains(.capturing), session is any CapturingSession),
-            ("clock", manifest.capabilities.contains(.clock), session is any DeviceClock),
-            ("log-inventory", manifest.capabilities.contains(.logInventory), session is any LogInventoryReading),
-            ("people", manifest.capabilities.contains(.people), session is any PeopleReading),
-            ("keep-alive", manifest.capabilities.contains(.keepAlive), session is any KeepAlive),
-        ]
+        let abilities: [(name: String, promised: Bool, real: Bool)] =
+            [
+                ("polling", manifest.intakes.contains(.polling), session is any PollingSession),
+                ("capturing", manifest.intakes.contains(.capturing), session is any CapturingSession),
+            ]
+            + Capability.allCases.map {
+                ($0.rawValue, manifest.capabilities.contains($0), $0.isOffered(by: session))
+            }
         try await rig.close(session)
         for ability in abilities where ability.promised != ability.real {
             let what = ability.promised ? "promises \(ability.name), the session lacks it" : "hides \(ability.name)"

@@ -14,6 +14,8 @@ public struct ControlClient: Sendable {
         case noHost
         /// The host refuses, with its reason.
         case refused(String)
+        /// The host went away before it answered: what was asked may have been done.
+        case lost
     }
 
     /// Whether a host answers.
@@ -46,40 +48,71 @@ public struct ControlClient: Sendable {
         try await count(ControlRequest(verb: .replay, devices: devices, sink: sink, since: since, until: until))
     }
 
+    /// Lets the host perform a command on the session that it has with the device.
+    public func perform(
+        _ command: DeviceCommand, on device: DeviceID,
+        progress: @escaping @Sendable (EnrolmentEvent) async -> Void = { _ in }
+    ) async throws(Failure) -> Result<DeviceAnswer, DeviceFault> {
+        let request = ControlRequest(verb: .command, devices: [device.name], command: CommandMessage(command))
+        let answer = try await ask(request, progress)
+        if let error = answer.error { throw .refused(error) }
+        if let message = answer.faultMessage {
+            let code = answer.faultCode.flatMap { DeviceFault.Code(rawValue: $0) }
+            return .failure(DeviceFault(code ?? .unexpectedReply, message))
+        }
+        guard let found = answer.command?.answer else { throw .refused("the running host is of another version") }
+        return .success(found)
+    }
+
     private func count(_ request: ControlRequest) async throws(Failure) -> Int {
         let answer = try await ask(request)
         if let error = answer.error { throw .refused(error) }
         return answer.count ?? 0
     }
 
-    private func ask(_ request: ControlRequest) async throws(Failure) -> ControlAnswer {
-        let line: [UInt8]
+    private func ask(
+        _ request: ControlRequest, _ progress: @escaping @Sendable (EnrolmentEvent) async -> Void = { _ in }
+    ) async throws(Failure) -> ControlAnswer {
+        let link: NIOAsyncChannel<ByteBuffer, ByteBuffer>
         do {
             let address = try ControlAddress(directory)
-            let link = try await ClientBootstrap(group: .singletonMultiThreadedEventLoopGroup)
+            link = try await ClientBootstrap(group: .singletonMultiThreadedEventLoopGroup)
                 .connect(unixDomainSocketPath: address.path) { channel in
                     channel.eventLoop.makeCompletedFuture {
                         try NIOAsyncChannel<ByteBuffer, ByteBuffer>(wrappingChannelSynchronously: channel)
                     }
                 }
-            line = try await link.executeThenClose { inbound, outbound in
-                try await outbound.write(ByteBuffer(bytes: ControlCoding.line(request)))
-                return try await Self.line(from: inbound)
-            }
         } catch {
             throw .noHost
         }
-        guard let answer = ControlCoding.decode(line, as: ControlAnswer.self) else { throw .noHost }
+        let answer: ControlAnswer?
+        do {
+            answer = try await link.executeThenClose { inbound, outbound in
+                try await outbound.write(ByteBuffer(bytes: ControlCoding.line(request)))
+                return try await Self.answer(from: inbound, progress)
+            }
+        } catch {
+            throw .lost
+        }
+        guard let answer else { throw .lost }
         return answer
     }
 
-    private static func line(from inbound: NIOAsyncChannelInboundStream<ByteBuffer>) async throws -> [UInt8] {
+    /// The first answer that is no report of progress; `nil` when none came.
+    private static func answer(
+        from inbound: NIOAsyncChannelInboundStream<ByteBuffer>,
+        _ progress: @escaping @Sendable (EnrolmentEvent) async -> Void
+    ) async throws -> ControlAnswer? {
         var lines = LineBuffer(limit: ControlAnswer.maximumByteCount)
         for try await bytes in inbound {
             guard lines.append(bytes.readableBytesView) else { break }
-            if let line = lines.next() { return line }
+            while let line = lines.next() {
+                guard let answer = ControlCoding.decode(line, as: ControlAnswer.self) else { return nil }
+                guard let event = answer.progress else { return answer }
+                await progress(event)
+            }
         }
-        return []
+        return nil
     }
 }
 

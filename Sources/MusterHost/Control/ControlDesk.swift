@@ -15,7 +15,10 @@ struct ControlDesk: Sendable {
         outbox = Outbox(configuration, journal: journal)
     }
 
-    func answer(_ request: ControlRequest) async -> ControlAnswer {
+    /// - Parameter report: hears what is to be said before the answer.
+    func answer(
+        _ request: ControlRequest, report: @escaping @Sendable (ControlAnswer) async -> Void
+    ) async -> ControlAnswer {
         switch request.verb {
         case .ping: return ControlAnswer()
         case .sync:
@@ -25,6 +28,25 @@ struct ControlDesk: Sendable {
             }
             return ControlAnswer(results: await fleet.sync(request.devices).map(\.controlItem))
         case .retry, .discard, .replay: return await deliverAgain(request)
+        case .command: return await perform(request, report)
+        }
+    }
+
+    /// A command for one device, on the session that its supervisor has open.
+    private func perform(
+        _ request: ControlRequest, _ report: @escaping @Sendable (ControlAnswer) async -> Void
+    ) async -> ControlAnswer {
+        guard let command = request.command?.command, request.devices.count == 1, let name = request.devices.first
+        else {
+            return ControlAnswer(error: "the host does not understand the command")
+        }
+        guard let supervisor = fleet.supervisors.first(where: { $0.device.id.name == name }) else {
+            return ControlAnswer(error: "the running host has no device \(name): restart it after a change")
+        }
+        let outcome = await supervisor.perform(command) { await report(ControlAnswer(progress: $0)) }
+        switch outcome {
+        case .success(let answer): return ControlAnswer(command: AnswerMessage(answer))
+        case .failure(let fault): return ControlAnswer(faultCode: fault.code.rawValue, faultMessage: fault.message)
         }
     }
 

@@ -3,7 +3,7 @@ internal import Foundation
 
 /// What the command line asks a running host: one JSON object a line, one answer a line.
 struct ControlRequest: Codable, Sendable, Hashable {
-    enum Verb: String, Codable, Sendable { case sync, ping, retry, discard, replay }
+    enum Verb: String, Codable, Sendable { case sync, ping, retry, discard, replay, command }
 
     var verb: Verb
     /// Empty means all that are enabled; for a replay, all of the sink.
@@ -15,9 +15,11 @@ struct ControlRequest: Codable, Sendable, Hashable {
     /// The span of a replay, by the time of the punches: from, inclusive, and until, exclusive.
     var since: Instant?
     var until: Instant?
+    /// For the one device that is named.
+    var command: CommandMessage?
 
-    /// A request longer than this is refused.
-    static let maximumByteCount = 64 * 1_024
+    /// A request longer than this is refused. Templates are sent in portions.
+    static let maximumByteCount = 256 * 1_024
 }
 
 struct ControlAnswer: Codable, Sendable, Hashable {
@@ -38,8 +40,14 @@ struct ControlAnswer: Codable, Sendable, Hashable {
     var count: Int?
     /// Why the host did nothing.
     var error: String?
+    /// What happens meanwhile; the answer itself is still to come.
+    var progress: EnrolmentEvent?
+    /// What the device answered to a command, or why it did not.
+    var command: AnswerMessage?
+    var faultCode: String?
+    var faultMessage: String?
 
-    static let maximumByteCount = 16 * 1_024 * 1_024
+    static let maximumByteCount = 64 * 1_024 * 1_024
 }
 
 enum ControlCoding {

@@ -8,7 +8,8 @@ internal import NIOPosix
 struct ControlServer: Sendable {
     let directory: DataDirectory
     let log: Logger
-    let answer: @Sendable (ControlRequest) async -> ControlAnswer
+    /// The last argument hears what is to be said before the answer.
+    let answer: @Sendable (ControlRequest, @escaping @Sendable (ControlAnswer) async -> Void) async -> ControlAnswer
 
     private typealias Link = NIOAsyncChannel<ByteBuffer, ByteBuffer>
 
@@ -45,26 +46,43 @@ struct ControlServer: Sendable {
 
     private func converse(_ link: Link) async throws {
         try await link.executeThenClose { inbound, outbound in
-            var lines = LineBuffer(limit: ControlRequest.maximumByteCount)
-            for try await bytes in inbound {
-                guard lines.append(bytes.readableBytesView) else { return }
-                while let line = lines.next() {
-                    let reply: ControlAnswer
-                    if let request = ControlCoding.decode(line, as: ControlRequest.self) {
-                        reply = await answer(request)
-                    } else {
-                        reply = ControlAnswer(error: "the host does not understand the request")
-                    }
-                    try await outbound.write(ByteBuffer(bytes: ControlCoding.line(reply)))
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                var lines = LineBuffer(limit: ControlRequest.maximumByteCount)
+                var isAsked = false
+                for try await bytes in inbound {
+                    guard lines.append(bytes.readableBytesView) else { break }
+                    // One request a connection; what follows is not read, only that the client goes away is noticed.
+                    guard !isAsked, let line = lines.next() else { continue }
+                    isAsked = true
+                    group.addTask { try await reply(to: line, outbound) }
                 }
+                // A client that went away wants no answer: what is done for it is cancelled, where that can be.
+                group.cancelAll()
             }
         }
+    }
+
+    private func reply(
+        to line: [UInt8], _ outbound: NIOAsyncChannelOutboundWriter<ByteBuffer>
+    ) async throws {
+        let reply: ControlAnswer
+        if let request = ControlCoding.decode(line, as: ControlRequest.self) {
+            reply = await answer(request) { report in
+                // A client that is gone is noticed elsewhere.
+                try? await outbound.write(ByteBuffer(bytes: ControlCoding.line(report)))
+            }
+        } else {
+            reply = ControlAnswer(error: "the host does not understand the request")
+        }
+        try await outbound.write(ByteBuffer(bytes: ControlCoding.line(reply)))
     }
 }
 
 /// Lines of a stream, with a limit on their length.
 struct LineBuffer: Sendable {
     private var bytes: [UInt8] = []
+    /// So many bytes were looked at and hold no end of a line.
+    private var searched = 0
     private let limit: Int
 
     init(limit: Int) { self.limit = limit }
@@ -76,8 +94,14 @@ struct LineBuffer: Sendable {
     }
 
     mutating func next() -> [UInt8]? {
-        guard let end = bytes.firstIndex(of: 0x0A) else { return nil }
-        defer { bytes.removeFirst(end + 1) }
+        guard let end = bytes[searched...].firstIndex(of: 0x0A) else {
+            searched = bytes.count
+            return nil
+        }
+        defer {
+            bytes.removeFirst(end + 1)
+            searched = 0
+        }
         return Array(bytes[..<end])
     }
 }

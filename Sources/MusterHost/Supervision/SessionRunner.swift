@@ -3,7 +3,10 @@ internal import Synchronization
 
 /// One session from its opening to its end: performs what the supervisor asks, one thing at a time, beside the capture.
 struct SessionRunner: Sendable {
-    enum Command: Sendable, Hashable { case capture, poll, keepAlive, refresh }
+    enum Command: Sendable {
+        case capture, poll, keepAlive, refresh
+        case command(PendingCommand)
+    }
 
     /// What the supervisor hears.
     enum Report: Sendable {
@@ -39,7 +42,7 @@ struct SessionRunner: Sendable {
         report(.event(.opened))
         await withDiscardingTaskGroup { group in
             for await command in commands {
-                if command == .capture {
+                if case .capture = command {
                     group.addTask { await capture(session) }
                 } else {
                     await perform(command, on: session)
@@ -87,6 +90,7 @@ struct SessionRunner: Sendable {
         switch command {
         case .capture: break
         case .poll: await poll(session)
+        case .command(let pending): await perform(pending, on: session)
         case .keepAlive:
             guard let living = session as? any KeepAlive else { return report(.event(.operationFinished)) }
             await limited(to: Self.keepAliveTimeout) { () async throws(DeviceFault) in try await living.keepAlive() }
@@ -95,6 +99,21 @@ struct SessionRunner: Sendable {
             await limited(to: Self.refreshTimeout) { () async throws(DeviceFault) in
                 report(.found(try await counting.readInventory(), nil))
             }
+        }
+    }
+
+    /// What goes wrong concerns whoever asked, unless it is the link.
+    private func perform(_ pending: PendingCommand, on session: any DeviceSession) async {
+        let execution = CommandExecution(
+            device: device, time: services.time, services: services, progress: pending.progress,
+            found: { report(.found($0, $1)) })
+        let outcome = await pending.perform(time: services.time) { () async throws(DeviceFault) in
+            try await execution.run(pending.command, on: session)
+        }
+        if case .failure(let fault) = outcome, fault.endsLink {
+            report(.event(.operationFailed(fault)))
+        } else {
+            report(.event(.operationFinished))
         }
     }
 

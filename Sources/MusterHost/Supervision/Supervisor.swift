@@ -31,6 +31,9 @@ public actor Supervisor {
     private var timer: Duration?
     private var syncs: [Sync] = []
     private var pollsBegun = 0
+    /// Commands that wait for a session, and the one that is under way.
+    private var waitingCommands: [PendingCommand] = []
+    private var runningCommand: PendingCommand?
 
     private enum Message: Sendable {
         case event(SupervisorEvent)
@@ -38,6 +41,7 @@ public actor Supervisor {
         case report(session: Int, SessionRunner.Report)
         case timer(Duration)
         case sync(CheckedContinuation<Result<PollSummary, DeviceFault>, Never>)
+        case command(PendingCommand)
     }
 
     /// Somebody waits for a poll that begins after they asked.
@@ -48,6 +52,10 @@ public actor Supervisor {
 
     /// What closing a session may take before its driver is given up.
     static let closeTimeout = Duration.seconds(5)
+    /// More commands at a time are refused.
+    static let maximumWaitingCommands = 16
+    /// How long a command may wait for its turn, besides what it may take itself.
+    static let commandPatience = Duration.seconds(180)
 
     public init(_ device: HostConfiguration.Device, services: HostServices) {
         self.device = device
@@ -83,9 +91,14 @@ public actor Supervisor {
         await endSession()
         post.finish()
         for await message in inbox {
-            if case .sync(let continuation) = message { continuation.resume(returning: .failure(.cancelled)) }
+            switch message {
+            case .sync(let continuation): continuation.resume(returning: .failure(.cancelled))
+            case .command(let pending): pending.finish(.failure(.cancelled))
+            default: break
+            }
         }
         failSyncs(.cancelled)
+        failCommands(.cancelled)
         await publish()
     }
 
@@ -100,6 +113,16 @@ public actor Supervisor {
                 continuation.resume(returning: .failure(.cancelled))
             }
         }
+    }
+
+    /// Performs a command on the device's session, connecting if needed, after whatever the session does now.
+    /// Cancelling the task cancels the command, at the device as well where it can.
+    public nonisolated func perform(
+        _ command: DeviceCommand, progress: @escaping @Sendable (EnrolmentEvent) async -> Void = { _ in }
+    ) async -> Result<DeviceAnswer, DeviceFault> {
+        let pending = PendingCommand(command, progress: progress)
+        if case .terminated = post.yield(.command(pending)) { return .failure(.cancelled) }
+        return await pending.outcome(within: command.limit + Self.commandPatience, time: services.time)
     }
 
     /// What is known of the device at this moment.
@@ -117,6 +140,7 @@ public actor Supervisor {
             if timer == deadline { timer = nil }
             await handle(.timePassed, &group)
         case .sync(let continuation): await begin(continuation, &group)
+        case .command(let pending): await begin(pending, &group)
         }
     }
 
@@ -169,6 +193,7 @@ public actor Supervisor {
             commands?.yield(.poll)
         case .keepAlive: commands?.yield(.keepAlive)
         case .refresh: commands?.yield(.refresh)
+        case .command: startCommand()
         case .close: abandonSession()
         default:
             SupervisorLog.write(action, to: log)
@@ -251,6 +276,7 @@ public actor Supervisor {
         commands?.finish()
         commands = nil
         sessionTask?.cancel()
+        endRunningCommand()
         // What the old session still has to say no longer matters.
         sessionNumber += 1
     }
@@ -290,6 +316,10 @@ public actor Supervisor {
             noteFill(inventory)
         }
         guard let reset else { return }
+        if reset.reason == .logCleared {
+            log.notice("the device's log was cleared, as it was asked for")
+            return
+        }
         if reset.reason == .logRewritten { raise(.logCleared, reset.message) }
         log.warning("the device's log begins anew: reading all of it", metadata: ["reason": "\(reset.message)"])
     }
@@ -375,9 +405,55 @@ public actor Supervisor {
 
     private func failSyncsIfAway(_ event: SupervisorEvent) {
         switch event {
-        case .openFailed(let fault), .captureEnded(let fault), .operationFailed(let fault): failSyncs(fault)
+        case .openFailed(let fault), .captureEnded(let fault), .operationFailed(let fault):
+            failSyncs(fault)
+            failCommands(fault)
         default: break
         }
+    }
+
+    // MARK: Commands
+
+    private func begin(_ pending: PendingCommand, _ group: inout DiscardingTaskGroup) async {
+        switch machine.state {
+        case .disabled: return pending.finish(.failure(DeviceFault(.badSettings, "the device is disabled")))
+        case .faulted(let fault): return pending.finish(.failure(fault))
+        default: break
+        }
+        waitingCommands.removeAll { $0.isFinished }
+        guard waitingCommands.count < Self.maximumWaitingCommands else {
+            return pending.finish(
+                .failure(DeviceFault(.busy, "\(waitingCommands.count) commands wait for the device already")))
+        }
+        waitingCommands.append(pending)
+        await handle(.commandRequested, &group)
+    }
+
+    /// Hands the first command that somebody still waits for to the session.
+    private func startCommand() {
+        waitingCommands.removeAll { $0.isFinished }
+        guard !waitingCommands.isEmpty, let commands else {
+            post.yield(.report(session: sessionNumber, .event(.operationFinished)))
+            return
+        }
+        let pending = waitingCommands.removeFirst()
+        runningCommand = pending
+        commands.yield(.command(pending))
+        if !waitingCommands.isEmpty { post.yield(.event(.commandRequested)) }
+    }
+
+    /// The session is gone, and with it whatever was under way. A restart that the device has begun is one.
+    private func endRunningCommand() {
+        guard let pending = runningCommand else { return }
+        runningCommand = nil
+        let fault = DeviceFault(.connectionLost, "the session with the device ended before it answered")
+        pending.finish(pending.command.endsSession ? .success(.done(nil)) : .failure(fault))
+    }
+
+    private func failCommands(_ fault: DeviceFault) {
+        let waiting = waitingCommands
+        waitingCommands = []
+        for pending in waiting { pending.finish(.failure(fault)) }
     }
 
     private func failSyncs(_ fault: DeviceFault) {

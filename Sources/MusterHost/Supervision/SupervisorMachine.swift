@@ -26,6 +26,8 @@ struct SupervisorMachine: Sendable {
 
     private var backoff: Backoff
     private var isAlerted = false
+    /// A command waits for the session, or for what the session does now.
+    private var wantsCommand = false
     /// The uptime of the failure that began the absence.
     private var awaySince: Duration?
     /// The last uptime at which the device was known to be there; the start counts as one.
@@ -60,6 +62,7 @@ struct SupervisorMachine: Sendable {
         case .operationFinished: return operationFinished(moment)
         case .operationFailed(let fault): return linkLost(fault, moment, &random)
         case .pollRequested: return pollRequested()
+        case .commandRequested: return commandRequested()
         case .timePassed: return timePassed(moment)
         case .stopRequested:
             let mustClose = state.session != nil
@@ -129,6 +132,8 @@ struct SupervisorMachine: Sendable {
                 openedAt: moment.uptime, operation: plan.canPoll ? .poll : nil,
                 refreshAt: moment.uptime + plan.timers.identityRefresh, lastActivity: moment.uptime))
         if plan.isCapturing { actions.append(.startCapture) }
+        // Somebody waits for the command; the log can be read after it.
+        if wantsCommand { return actions + beginCommandFirst() }
         if plan.canPoll { actions.append(.poll) } else { becomeOnline() }
         return actions
     }
@@ -140,6 +145,8 @@ struct SupervisorMachine: Sendable {
         guard fault.kind != .cancelled else { return [] }
         let wasRefused = lastFault?.kind == .authentication
         lastFault = fault
+        // Whoever waits hears of the fault.
+        wantsCommand = false
         failuresInARow += 1
         var actions: [SupervisorAction] = []
         let isFirst = awaySince == nil
@@ -151,7 +158,7 @@ struct SupervisorMachine: Sendable {
         case .permanent:
             state = .faulted(fault)
             return [.logFaulted(fault)]
-        case .transient, .protocolViolation, .cancelled:
+        case .transient, .protocolViolation, .request, .cancelled:
             if isFirst { actions.append(.logAway(fault)) }
             actions += wait(moment, &random)
         }
@@ -247,6 +254,8 @@ struct SupervisorMachine: Sendable {
         session.lastActivity = moment.uptime
         lastSeen = moment.uptime
         replace(session)
+        // A device that is not polled has caught up with its opening.
+        if !plan.canPoll { becomeOnline() }
         return next(moment)
     }
 
@@ -264,9 +273,40 @@ struct SupervisorMachine: Sendable {
         }
     }
 
-    /// What a session does after an operation: a poll that is due, or nothing; a session for polls only is closed.
+    private mutating func commandRequested() -> [SupervisorAction] {
+        switch state {
+        case .disabled, .faulted, .stopping: return []
+        case .connecting:
+            wantsCommand = true
+            return []
+        case .idle, .backingOff, .blocked, .suspended:
+            wantsCommand = true
+            return connect()
+        case .catchingUp(let session), .online(let session):
+            guard session.operation == nil else {
+                wantsCommand = true
+                return []
+            }
+            return begin(.command, session)
+        }
+    }
+
+    /// In a session that was just opened: what else is due waits.
+    private mutating func beginCommandFirst() -> [SupervisorAction] {
+        guard var session = state.session else { return [] }
+        wantsCommand = false
+        session.wantsPoll = plan.canPoll
+        return begin(.command, session)
+    }
+
+    /// What a session does after an operation: a command that waits, a poll that is due, or nothing; a session for polls
+    /// only is closed.
     private mutating func next(_ moment: SupervisorMoment) -> [SupervisorAction] {
         guard var session = state.session else { return [] }
+        if wantsCommand {
+            wantsCommand = false
+            return begin(.command, session)
+        }
         if session.wantsPoll {
             session.wantsPoll = false
             return begin(.poll, session)
@@ -286,6 +326,7 @@ struct SupervisorMachine: Sendable {
         case .poll: return [.poll]
         case .keepAlive: return [.keepAlive]
         case .refresh: return [.refresh]
+        case .command: return [.command]
         }
     }
 

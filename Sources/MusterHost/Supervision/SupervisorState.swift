@@ -39,7 +39,7 @@ public enum SupervisorState: Sendable, Hashable {
         var lastActivity: Duration
     }
 
-    public enum Operation: Sendable, Hashable { case poll, keepAlive, refresh }
+    public enum Operation: Sendable, Hashable { case poll, keepAlive, refresh, command }
 
     /// The word in listings and logs.
     public var name: String {
@@ -79,6 +79,8 @@ enum SupervisorEvent: Sendable, Hashable {
     case captureEnded(DeviceFault)
     /// Somebody wants a poll now.
     case pollRequested
+    /// A command waits for a session.
+    case commandRequested
     case timePassed
     case stopRequested
 }
@@ -90,6 +92,8 @@ enum SupervisorAction: Sendable, Hashable {
     case poll
     case keepAlive
     case refresh
+    /// The first command that waits.
+    case command
     /// Ends the capture and closes the session.
     case close
     /// The device went away: said once.

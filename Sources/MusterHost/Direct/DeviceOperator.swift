@@ -1,0 +1,77 @@
+public import DeviceKit
+internal import Journal
+public import Logging
+internal import UnixSignals
+
+/// Performs commands on devices: on the session of the running host where there is one, because many terminals serve one
+/// connection only; else on a session of its own.
+public struct DeviceOperator: Sendable {
+    private let configuration: HostConfiguration
+    private let log: Logger
+
+    public init(_ configuration: HostConfiguration, log: Logger) {
+        self.configuration = configuration
+        self.log = log
+    }
+
+    /// Returns when the device has done it. An interrupt from the keyboard cancels it, at the device as well.
+    /// - Throws: ``DeviceFault``; ``ControlClient/Failure`` when the running host refuses or goes away;
+    ///   ``JournalError`` when the command needs a journal that is not there for us.
+    public func perform(
+        _ command: DeviceCommand, on device: HostConfiguration.Device,
+        progress: @escaping @Sendable (EnrolmentEvent) async -> Void = { _ in }
+    ) async throws -> DeviceAnswer {
+        try await interruptibly {
+            let outcome: Result<DeviceAnswer, DeviceFault>
+            do throws(ControlClient.Failure) {
+                let client = ControlClient(DataDirectory(path: configuration.dataDirectory))
+                outcome = try await client.perform(command, on: device.id, progress: progress)
+            } catch {
+                guard error == .noHost else { throw error }
+                return try await performDirectly(command, on: device, progress)
+            }
+            return try outcome.get()
+        }
+    }
+
+    private func performDirectly(
+        _ command: DeviceCommand, on device: HostConfiguration.Device,
+        _ progress: @escaping @Sendable (EnrolmentEvent) async -> Void
+    ) async throws -> DeviceAnswer {
+        let time = SystemTime()
+        let services = command.needsJournal ? try await Host(configuration, log: log) {}.open(FatalFailure()) : nil
+        let context =
+            services?.context(for: device)
+            ?? DriverContext(
+                device: device.id, timeZone: device.zone, time: time, random: SystemRandom(), dialer: SocketDialer(),
+                log: LoggerBridge(log, "device", device.id.name))
+        let driver = try device.driver.make(device.settings, context: context)
+        let session = try await SessionRunner.open(driver, time: time)
+        let execution = CommandExecution(device: device, time: time, services: services, progress: progress)
+        let pending = PendingCommand(command, progress: progress)
+        let outcome = await pending.perform(time: time) { () async throws(DeviceFault) in
+            try await execution.run(command, on: session)
+        }
+        await session.close()
+        return try outcome.get()
+    }
+
+    /// Runs `work` and cancels it at SIGINT and SIGTERM.
+    private func interruptibly(
+        _ work: @escaping @Sendable () async throws -> DeviceAnswer
+    ) async throws -> DeviceAnswer {
+        try await withThrowingTaskGroup(of: DeviceAnswer?.self) { group in
+            group.addTask { try await work() }
+            group.addTask {
+                for await _ in await UnixSignalsSequence(trapping: .sigint, .sigterm) { break }
+                return nil
+            }
+            defer { group.cancelAll() }
+            while let next = try await group.next() {
+                if let answer = next { return answer }
+                group.cancelAll()
+            }
+            throw DeviceFault.cancelled
+        }
+    }
+}
