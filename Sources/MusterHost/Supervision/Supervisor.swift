@@ -219,7 +219,7 @@ public actor Supervisor {
             tell(.suspended)
             raise(.captureSuspended, "no connection for a long time: punches are only polled")
         case .logResumed: tell(.resumed)
-        case .open, .startCapture, .poll, .keepAlive, .refresh, .close, .logPollFailed: break
+        case .open, .startCapture, .poll, .keepAlive, .refresh, .command, .close, .logPollFailed: break
         }
     }
 
