@@ -24,11 +24,17 @@ final class EmulatedTerminal: Dialer {
         var nextLink = 1
         var acknowledged = 0
         var requests: [UInt16] = []
+        var network: (inwards: DatagramFaults, outwards: DatagramFaults)
+        var endpoints: [Endpoint] = []
+        /// Bytes that the terminal has sent.
+        var sentByteCount = 0
+        var eventsSent = 0
     }
 
     let time: ManualTime
     private let delivery: Delivery
     private let state: Mutex<State>
+    private let transports: EmulatedTransports
     /// Changes a frame on its way to the driver; `nil` loses it.
     private let tamper: @Sendable (Packet) -> Packet?
 
@@ -40,7 +46,14 @@ final class EmulatedTerminal: Dialer {
         self.delivery = delivery
         self.tamper = tamper
         let (machine, records) = try EmulatorMachine.make(options, restoring: nil, at: Self.moment(time))
-        state = Mutex(State(machine: machine, truth: records))
+        transports = options.transports
+        state = Mutex(
+            State(
+                machine: machine, truth: records,
+                network: (
+                    DatagramFaults(options.datagramFaults, seed: options.seed),
+                    DatagramFaults(options.datagramFaults, seed: ~options.seed)
+                )))
     }
 
     private static func moment(_ time: ManualTime) -> EmulatorMoment {
@@ -52,18 +65,33 @@ final class EmulatedTerminal: Dialer {
     var acknowledged: Int { state.withLock { $0.acknowledged } }
     /// Commands of all clients, in order.
     var requests: [UInt16] { state.withLock { $0.requests } }
+    /// Where clients wanted to go, in order.
+    var endpoints: [Endpoint] { state.withLock { $0.endpoints } }
+    var sentByteCount: Int { state.withLock { $0.sentByteCount } }
+    /// Live events, each repetition counted.
+    var eventsSent: Int { state.withLock { $0.eventsSent } }
+    /// Datagrams that the network lost, both ways.
+    var lostDatagrams: Int { state.withLock { $0.network.inwards.lost + $0.network.outwards.lost } }
     var openLinks: Int { state.withLock { $0.links.count } }
 
     /// No link holds bytes that nobody has read.
     var isQuiet: Bool { state.withLock { $0.links.values.allSatisfy(\.isEmpty) } }
 
     func connect(to endpoint: Endpoint, timeout: Duration) async throws(DeviceFault) -> any Transport {
+        let answers = transports == .both || transports.rawValue == endpoint.kind.rawValue
+        if !answers, endpoint.kind == .tcp {
+            state.withLock { $0.endpoints.append(endpoint) }
+            throw DeviceFault(.refused, "\(endpoint) refuses connections")
+        }
         let link = state.withLock { state in
-            let link = MemoryLink(id: state.nextLink, terminal: self)
+            state.endpoints.append(endpoint)
+            let link = MemoryLink(id: state.nextLink, kind: endpoint.kind, terminal: self)
             state.nextLink += 1
-            state.links[link.id] = link
+            if answers { state.links[link.id] = link }
             return link
         }
+        // Over UDP a port that nobody listens on is as silent as one that loses everything.
+        guard answers else { return link }
         handle(.connected(link.id, endpoint.kind))
         return link
     }
@@ -80,6 +108,7 @@ final class EmulatedTerminal: Dialer {
                 case .send(let id, let packet, _): if let link = state.links[id] { sent.append((link, packet)) }
                 case .close(let id): if let link = state.links.removeValue(forKey: id) { closed.append(link) }
                 case .observe(.eventAcknowledged): state.acknowledged += 1
+                case .observe(.eventSent): state.eventsSent += 1
                 case .observe(.request(_, let command)): state.requests.append(command)
                 case .observe: break
                 }
@@ -88,12 +117,56 @@ final class EmulatedTerminal: Dialer {
         }
         for (id, frames) in Dictionary(grouping: sent, by: { $0.0.id }) {
             guard let link = sent.first(where: { $0.0.id == id })?.0 else { continue }
-            deliver(frames.compactMap { tamper($0.1).map(Frame.bytes) }, to: link)
+            deliver(frames.compactMap { tamper($0.1) }, to: link)
         }
-        for link in closed { link.push(nil) }
+        for link in closed where link.kind == .tcp { link.push(nil) }
     }
 
-    private func deliver(_ frames: [[UInt8]], to link: MemoryLink) {
+    /// A datagram of a client, through the network.
+    func receive(_ datagram: [UInt8], on id: Int) {
+        for arrived in state.withLock({ $0.network.inwards.pass(datagram) }) {
+            if let packet = try? Packet(bytes: arrived[...]) { handle(.received(id, packet)) }
+        }
+    }
+
+    /// Lets time pass whenever everybody waits, until `body` has ended.
+    func whileTimePasses<Value: Sendable>(_ body: @Sendable () async throws -> Value) async rethrows -> Value {
+        let clock = Task {
+            var quiet = 0
+            while !Task.isCancelled {
+                quiet = isQuiet ? quiet + 1 : 0
+                if quiet > 20, let step = nextStep {
+                    time.advance(by: step)
+                    handle(.timePassed)
+                    quiet = 0
+                }
+                await Task.yield()
+            }
+        }
+        defer { clock.cancel() }
+        return try await body()
+    }
+
+    /// Until somebody wakes, or the terminal does something by itself.
+    private var nextStep: Duration? {
+        let deadline = state.withLock { $0.machine.nextDeadline }.map { max($0 - time.uptime(), .zero) }
+        return [time.timeToNextWake, deadline].compactMap { $0 }.min()
+    }
+
+    private func deliver(_ packets: [Packet], to link: MemoryLink) {
+        if link.kind == .udp {
+            for packet in packets {
+                let datagrams = state.withLock { state in
+                    let datagrams = state.network.outwards.pass(packet.bytes)
+                    state.sentByteCount += datagrams.map(\.count).reduce(0, +)
+                    return datagrams
+                }
+                for datagram in datagrams { link.push(datagram) }
+            }
+            return
+        }
+        let frames = packets.map(Frame.bytes)
+        state.withLock { $0.sentByteCount += frames.map(\.count).reduce(0, +) }
         switch delivery {
         case .framed: for frame in frames { link.push(frame) }
         case .coalesced: link.push(Array(frames.joined()))
@@ -125,6 +198,7 @@ final class EmulatedTerminal: Dialer {
 /// One link in memory.
 final class MemoryLink: Transport {
     let id: Int
+    let kind: Endpoint.Kind
     private let terminal: EmulatedTerminal
     private let decoder = Mutex(FrameDecoder())
     private let inbox = AsyncStream.makeStream(of: [UInt8].self)
@@ -132,8 +206,9 @@ final class MemoryLink: Transport {
 
     var isEmpty: Bool { unread.withLock { $0 } == 0 }
 
-    init(id: Int, terminal: EmulatedTerminal) {
+    init(id: Int, kind: Endpoint.Kind, terminal: EmulatedTerminal) {
         self.id = id
+        self.kind = kind
         self.terminal = terminal
     }
 
@@ -146,6 +221,7 @@ final class MemoryLink: Transport {
     }
 
     func send(_ bytes: [UInt8]) async throws(DeviceFault) {
+        if kind == .udp { return terminal.receive(bytes, on: id) }
         let packets = decoder.withLock { decoder in
             decoder.append(bytes)
             var packets: [Packet] = []

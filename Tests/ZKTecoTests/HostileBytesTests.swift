@@ -11,7 +11,8 @@ import Testing
 /// A dialer that lets every byte of the terminal through a test's hands.
 final class TamperingDialer: Dialer {
     private let terminal: EmulatedTerminal
-    /// The bytes of one read, with their place in everything that the terminal has sent; `nil` closes the link.
+    /// The bytes of one read, with their place in everything that the terminal has sent; `nil` closes the link, none are
+    /// lost.
     private let change: @Sendable ([UInt8], Int) -> [UInt8]?
     private let sent = Mutex(0)
 
@@ -32,12 +33,15 @@ final class TamperingDialer: Dialer {
         func close() async { await inner.close() }
 
         func receive() async throws(DeviceFault) -> [UInt8]? {
-            guard let bytes = try await inner.receive() else { return nil }
-            let place = dialer.sent.withLock { sent in
-                defer { sent += bytes.count }
-                return sent
+            while let bytes = try await inner.receive() {
+                let place = dialer.sent.withLock { sent in
+                    defer { sent += bytes.count }
+                    return sent
+                }
+                guard let changed = dialer.change(bytes, place) else { return nil }
+                if !changed.isEmpty { return changed }
             }
-            return dialer.change(bytes, place)
+            return nil
         }
     }
 }
@@ -55,62 +59,71 @@ struct HostileBytesTests {
 
     /// What the session brought; `nil` when it failed.
     private func session(
-        _ change: @escaping @Sendable ([UInt8], Int) -> [UInt8]?
+        over transport: String, _ change: @escaping @Sendable ([UInt8], Int) -> [UInt8]?
     ) async throws -> (read: [PunchRecord]?, truth: [EmulatedRecord]) {
-        let time = ManualTime()
-        let terminal = try EmulatedTerminal(Self.options(), time: time)
+        let terminal = try EmulatedTerminal(Self.options())
         let dialer = TamperingDialer(terminal, change)
-        let driver = try ZKTecoDriver(settings: try Driving.settings(), context: try Driving.context(dialer, time))
-        let work = Task { () -> [PunchRecord]? in
+        let driver = try ZKTecoDriver(
+            settings: try Driving.settings(["transport": transport]),
+            context: try Driving.context(dialer, terminal.time))
+        // Whoever waits for an answer that will not come waits until its time is up.
+        let read = await terminal.whileTimePasses { () -> [PunchRecord]? in
             guard let session = try? await driver.open() as? ZKTecoSession else { return nil }
             let reading = try? await Driving.read(session)
             await session.close()
             return reading?.records
         }
-        // Whoever waits for an answer that will not come waits until its time is up.
-        let clock = Task {
-            while !Task.isCancelled {
-                if time.sleeperCount > 0, terminal.isQuiet { _ = await time.advanceToNextWake() }
-                await Task.yield()
-            }
-        }
-        let read = await work.value
-        clock.cancel()
         return (read, terminal.truth)
     }
 
-    private func byteCount() async throws -> Int {
+    private func byteCount(over transport: String) async throws -> Int {
         let count = Mutex(0)
-        _ = try await session { bytes, place in
+        _ = try await session(over: transport) { bytes, place in
             count.withLock { $0 = place + bytes.count }
             return bytes
         }
         return count.withLock { $0 }
     }
 
-    @Test("a session that is cut off at any byte ends in an error, or brings the whole truth")
-    func truncated() async throws {
-        let total = try await byteCount()
+    @Test(
+        "a session that is cut off at any byte ends in an error, or brings the whole truth", arguments: ["tcp", "udp"])
+    func truncated(over transport: String) async throws {
+        let total = try await byteCount(over: transport)
         #expect(total > 1_500)
         for cut in 0..<total {
-            let (read, truth) = try await session { bytes, place in
-                if place >= cut { return nil }
+            let (read, truth) = try await session(over: transport) { bytes, place in
+                if place >= cut { return transport == "tcp" ? nil : [] }
                 return Array(bytes.prefix(cut - place))
             }
             if let read { #expect(Essence.differences(read, truth) == [], "cut at \(cut)") }
         }
     }
 
-    @Test("one flipped bit anywhere invents no punch")
-    func flipped() async throws {
-        let total = try await byteCount()
+    @Test("over UDP a datagram that is cut off at any byte costs a repetition, and nothing else")
+    func shortened() async throws {
+        let total = try await byteCount(over: "udp")
+        for cut in 0..<total {
+            let (read, truth) = try await session(over: "udp") { bytes, place in
+                Array(bytes.prefix(bytes.indices.contains(cut - place) ? cut - place : bytes.count))
+            }
+            #expect(Essence.differences(read ?? [], truth) == [], "cut at \(cut)")
+        }
+    }
+
+    @Test("one flipped bit anywhere invents no punch", arguments: ["tcp", "udp"])
+    func flipped(over transport: String) async throws {
+        let total = try await byteCount(over: transport)
+        var failures = 0
         for place in 0..<total {
-            let (read, truth) = try await session { bytes, start in
+            let (read, truth) = try await session(over: transport) { bytes, start in
                 var bytes = bytes
                 if bytes.indices.contains(place - start) { bytes[place - start] ^= 1 << UInt8(place % 8) }
                 return bytes
             }
             if let read { #expect(Essence.differences(read, truth) == [], "flipped at \(place)") }
+            if read == nil { failures += 1 }
         }
+        // A damaged datagram is dropped and asked for again; a damaged stream ends.
+        #expect(transport == "udp" ? failures == 0 : failures > 0)
     }
 }

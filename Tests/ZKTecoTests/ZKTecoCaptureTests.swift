@@ -166,7 +166,7 @@ struct ZKTecoCaptureTests {
     }
 
     /// The truth as the driver should give it, through the codec that the vectors hold.
-    private static func log(of terminal: EmulatedTerminal) async -> [PunchRecord] {
+    static func log(of terminal: EmulatedTerminal) async -> [PunchRecord] {
         terminal.truth.map { record in
             let attendance = AttendanceRecord(
                 uid: record.uid, code: record.code, time: record.localTime, verification: record.verification,

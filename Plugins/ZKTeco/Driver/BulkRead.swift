@@ -5,6 +5,7 @@ internal import ZKTecoWire
 struct BulkRead: Sendable {
     let link: ZKTecoLink
     let settings: ZKTecoSettings
+    let memory: TransportMemory
     let log: any DriverLog
 
     /// A set that is ready to be read.
@@ -20,6 +21,16 @@ struct BulkRead: Sendable {
     /// What a direct read may bring: it has to be held in memory.
     static let maximumDirectByteCount = 32 << 20
     private static let attempts = 3
+    /// The most that public clients ask for over UDP, and what terminals put into one datagram.
+    static let datagramChunkByteCount = 16_384
+    static let usualDatagram = 1_024
+    /// Bytes that a terminal sent beyond a chunk.
+    private static let largestStray = 16
+    /// Data that follows its own end comes at once, if it comes.
+    private static let stragglers = Duration.seconds(2)
+
+    /// The most to ask for in one ``chunk(start:byteCount:)``.
+    var chunkByteCount: Int { link.isDatagram ? Self.datagramChunkByteCount : ChunkRequest.maximumByteCount }
 
     /// Asks for a set; falls back on the direct read of old terminals when preparing is refused.
     func open(_ request: BulkRequest) async throws(DeviceFault) -> Source {
@@ -37,7 +48,7 @@ struct BulkRead: Sendable {
             } catch {
                 throw DeviceFault(.malformed, "the answer to PREPARE_BUFFER: \(error)", evidence: answer.payload)
             }
-        case Reply.unauthorised: throw OpeningFaults.unauthorised(hasKey: true)
+        case Reply.accessControlMode: throw OpeningFaults.accessControlMode
         default:
             log.debug("buffered read refused, reading directly", ["answer": String(answer.code)])
             return .whole(try await readDirectly(request))
@@ -46,6 +57,7 @@ struct BulkRead: Sendable {
 
     /// Bytes of the prepared set. All of them: a shortened answer is asked for again, and is a fault in the end.
     func chunk(start: Int, byteCount: Int) async throws(DeviceFault) -> [UInt8] {
+        if link.isDatagram { return try await chunkOfDatagrams(start: start, byteCount: byteCount) }
         let request = ChunkRequest(start: Int32(clamping: start), byteCount: Int32(clamping: byteCount))
         for attempt in 1...Self.attempts {
             let bytes = try await link.exchange(Command.readBuffer, request.payload) {
@@ -77,7 +89,7 @@ struct BulkRead: Sendable {
             }
             var bytes: [UInt8] = []
             while bytes.count < byteCount {
-                let wanted = min(ChunkRequest.maximumByteCount, byteCount - bytes.count)
+                let wanted = min(chunkByteCount, byteCount - bytes.count)
                 bytes += try await chunk(start: bytes.count, byteCount: wanted)
             }
             try await free()
@@ -87,9 +99,14 @@ struct BulkRead: Sendable {
 
     private func readDirectly(_ request: BulkRequest) async throws(DeviceFault) -> [UInt8] {
         let payload: [UInt8] = request.command == Command.usersRead ? [UInt8(truncatingIfNeeded: request.function)] : []
-        let bytes = try await link.exchange(request.command, payload) { exchange throws(DeviceFault) in
-            try await receive(
-                exchange, firstWithin: settings.preparationTimeout, limit: Self.maximumDirectByteCount)
+        let bytes: [UInt8]?
+        if link.isDatagram {
+            bytes = try await readDirectlyInDatagrams(request, payload)
+        } else {
+            bytes = try await link.exchange(request.command, payload) { exchange throws(DeviceFault) in
+                try await receive(
+                    exchange, firstWithin: settings.preparationTimeout, limit: Self.maximumDirectByteCount)
+            }
         }
         // A terminal without records refuses to send them.
         return bytes ?? [0, 0, 0, 0]
@@ -117,23 +134,29 @@ struct BulkRead: Sendable {
         return try await collect(Int(announced.byteCount), exchange, firstWithin: firstWithin)
     }
 
-    /// The announced bytes decide, not the closing ACK_OK: it has been seen to overtake the last data.
+    /// The announced bytes decide, not the closing ACK_OK: it has been seen to overtake the last data. A few bytes more
+    /// than announced are cut off.
     private func collect(
         _ byteCount: Int, _ exchange: ZKTecoLink.Exchange, firstWithin: Duration
     ) async throws(DeviceFault) -> [UInt8] {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(byteCount)
         var isClosed = false
+        var (received, frames) = (0, 0)
         while !isClosed || bytes.count < byteCount {
-            let limit = bytes.isEmpty ? firstWithin : settings.replyTimeout
-            let frame = try await exchange.answer(within: limit)
+            let limit = isClosed ? Self.stragglers : bytes.isEmpty ? firstWithin : settings.replyTimeout
+            guard let frame = try await exchange.answerIfAny(within: limit) else {
+                if isClosed { return bytes }
+                throw OpeningFaults.silent(limit)
+            }
             switch frame.code {
             case Command.data:
-                guard bytes.count + frame.payload.count <= byteCount else {
+                received += frame.payload.count
+                frames += 1
+                guard received <= byteCount + Self.largestStray, frames <= byteCount + Self.largestStray else {
                     throw DeviceFault(.oversize, "the terminal sent more than the \(byteCount) bytes it announced")
                 }
-                bytes += frame.payload
-            case Reply.ok where bytes.count < byteCount: return bytes
+                bytes += frame.payload.prefix(byteCount - bytes.count)
             case Reply.ok: isClosed = true
             default: throw OpeningFaults.refused("a bulk read", frame)
             }

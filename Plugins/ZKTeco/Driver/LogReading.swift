@@ -58,7 +58,7 @@ struct LogReading: Sendable {
                     bulk, source, covered: covered, total: total, inventory: inventory, time: time)
                 if case .read(let reading) = tail { return reading }
             }
-            first = try await bulk.chunk(start: 0, byteCount: min(total, ChunkRequest.maximumByteCount))
+            first = try await bulk.chunk(start: 0, byteCount: min(total, bulk.chunkByteCount))
         }
         guard let following = try followingByteCount(first, total: total) else { return nil }
         let records = first.dropFirst(prefixByteCount).prefix(following)
@@ -125,7 +125,7 @@ struct LogReading: Sendable {
         else { return .notTried }
         let bytes: [UInt8]
         do throws(DeviceFault) {
-            bytes = try await bulk.chunk(start: start, byteCount: min(ChunkRequest.maximumByteCount, total - start))
+            bytes = try await bulk.chunk(start: start, byteCount: min(bulk.chunkByteCount, total - start))
         } catch {
             guard error.code == .incomplete || error.code == .oversize else { throw error }
             return .failed("the terminal does not give the end of its log alone: \(error.message)")
@@ -239,7 +239,7 @@ struct LogReading: Sendable {
     /// Fetches the next chunk of a prepared set.
     private mutating func fetch() async throws(DeviceFault) {
         guard offset < endOffset, case .prepared = source else { return }
-        let wanted = min(ChunkRequest.maximumByteCount, endOffset - offset)
+        let wanted = min(bulk.chunkByteCount, endOffset - offset)
         buffer.append(try await bulk.chunk(start: offset, byteCount: wanted))
         offset += wanted
     }

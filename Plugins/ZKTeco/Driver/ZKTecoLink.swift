@@ -2,7 +2,10 @@ internal import DeviceKit
 internal import Synchronization
 internal import ZKTecoWire
 
-/// One TCP link to a terminal: a reader that sorts what arrives, and requests, one at a time.
+/// One link to a terminal: a reader that sorts what arrives, and requests, one at a time.
+///
+/// Over TCP a packet is framed, and a damaged one ends the link. Over UDP a packet is a datagram: a damaged one is dropped,
+/// and a request that may be done twice is sent again, byte for byte, while its answer does not come.
 ///
 /// Live events (code 500) go to a bounded queue; answers go to the request whose reply number they carry; anything else
 /// is a late answer and dropped.
@@ -10,6 +13,8 @@ final class ZKTecoLink: Sendable {
     /// Event frames that wait to be captured. When it is full, nothing more is read, and the terminal has to wait.
     static let eventCapacity = 8_192
 
+    /// Packets are datagrams, which may be lost, come twice and overtake each other.
+    let isDatagram: Bool
     private let transport: any Transport
     private let time: any TimeSource
     private let log: any DriverLog
@@ -19,6 +24,13 @@ final class ZKTecoLink: Sendable {
 
     private struct State {
         var session: UInt16 = 0
+        /// The terminal has let us in.
+        var isOpen = false
+        var roundTrip = RoundTripEstimate()
+        var acknowledgement = EventAcknowledgement()
+        var damaged = 0
+        /// A request was sent again, or an answer came that nobody waited for.
+        var wasDisturbed = false
         var lastReplyNumber: UInt16 = .max
         var awaited: UInt16?
         var answers: [Packet] = []
@@ -39,7 +51,8 @@ final class ZKTecoLink: Sendable {
     /// Resumed with `false` when its task was cancelled.
     private typealias Waiter = CheckedContinuation<Bool, Never>
 
-    init(_ transport: any Transport, time: any TimeSource, log: any DriverLog) {
+    init(_ transport: any Transport, over kind: Endpoint.Kind, time: any TimeSource, log: any DriverLog) {
+        isDatagram = kind == .udp
         self.transport = transport
         self.time = time
         self.log = log
@@ -51,6 +64,17 @@ final class ZKTecoLink: Sendable {
         get { state.withLock { $0.session } }
         set { state.withLock { $0.session = newValue } }
     }
+
+    /// The terminal has let us in. From now on an answer that says otherwise means that it has forgotten us.
+    func markOpen() { state.withLock { $0.isOpen = true } }
+
+    /// How long a datagram may be under way before it counts as lost.
+    var patience: Duration { state.withLock { $0.roundTrip.patience } }
+
+    /// Something was lost, doubled or late on the way.
+    var wasDisturbed: Bool { state.withLock { $0.wasDisturbed } }
+
+    var isCapturing: Bool { state.withLock { $0.isCapturing } }
 
     /// Starts the reader. It belongs to the link and ends with ``close()``.
     func start() {
@@ -77,16 +101,30 @@ final class ZKTecoLink: Sendable {
         defer { requests.leave() }
         let request = try begin(code, payload)
         defer { state.withLock { $0.awaited = nil } }
-        try await transport.send(Frame.bytes(request))
-        return try await body(Exchange(link: self))
+        try await transport.send(bytes(request))
+        return try await body(Exchange(link: self, request: request, sentAt: time.uptime()))
     }
+
+    private func bytes(_ packet: Packet) -> [UInt8] { isDatagram ? packet.bytes : Frame.bytes(packet) }
 
     /// The answers to the request that is under way.
     struct Exchange: Sendable {
         fileprivate let link: ZKTecoLink
+        fileprivate let request: Packet
+        fileprivate let sentAt: Duration
 
+        /// The first answer, or the next one. Over UDP the request is sent again while the first one does not come.
         /// - Throws: ``DeviceFault/Code/timedOut`` when none came in time, or what ended the link.
         func answer(within limit: Duration) async throws(DeviceFault) -> Packet {
+            let packet =
+                link.isDatagram && Repetition.isHarmless(request.code)
+                ? try await link.answer(to: self, within: limit) : try await link.answer(within: limit)
+            guard let packet else { throw OpeningFaults.silent(limit) }
+            return packet
+        }
+
+        /// The next answer; `nil` when none comes in time.
+        func answerIfAny(within limit: Duration) async throws(DeviceFault) -> Packet? {
             try await link.answer(within: limit)
         }
     }
@@ -112,16 +150,41 @@ final class ZKTecoLink: Sendable {
         return packet
     }
 
-    private func answer(within limit: Duration) async throws(DeviceFault) -> Packet {
+    /// `nil` when none came in time.
+    private func answer(within limit: Duration) async throws(DeviceFault) -> Packet? {
         let outcome = await time.withDeadline(limit) { await self.nextAnswer() }
+        let packet: Packet
         switch outcome {
-        case .finished(.success(let packet)), .expired(.success(let packet)): return packet
+        case .finished(.success(let arrived)), .expired(.success(let arrived)): packet = arrived
         case .finished(.failure(let fault)): throw fault
         case .expired(.failure(let fault)):
             guard fault.code == .cancelled else { throw fault }
-            throw DeviceFault(
-                .timedOut,
-                "the terminal did not answer within \(limit): it may be busy, or talk to another system")
+            return nil
+        }
+        if packet.code == Reply.unauthorised, state.withLock({ $0.isOpen }) { throw OpeningFaults.sessionLost }
+        return packet
+    }
+
+    /// Sends the same bytes, with the same reply number, in growing intervals until an answer comes.
+    private func answer(to exchange: Exchange, within limit: Duration) async throws(DeviceFault) -> Packet? {
+        let request = exchange.request
+        var pause = Repetition.isSlow(request.code) ? max(patience, Repetition.slowPatience) : patience
+        var wasRepeated = false
+        while true {
+            let left = limit - (time.uptime() - exchange.sentAt)
+            if let packet = try await answer(within: min(pause, left)) {
+                if !wasRepeated, !Repetition.isSlow(request.code) {
+                    let taken = time.uptime() - exchange.sentAt
+                    state.withLock { $0.roundTrip.measured(taken) }
+                }
+                return packet
+            }
+            guard pause < left else { return nil }
+            pause = min(pause * 2, Repetition.longestPatience)
+            wasRepeated = true
+            state.withLock { $0.wasDisturbed = true }
+            log.debug("no answer, asking again", ["command": String(request.code)])
+            try await transport.send(bytes(request))
         }
     }
 
@@ -163,24 +226,50 @@ final class ZKTecoLink: Sendable {
         return try outcome.get()
     }
 
-    /// Tells the terminal that `count` events are safe, one frame for each.
-    func acknowledge(_ count: Int) async throws(DeviceFault) {
-        let frame = Frame.bytes(Packet(code: Reply.ok, session: session, replyNumber: 0))
-        try await transport.send(Array(repeatElement(frame, count: count).joined()))
+    /// Tells the terminal that these events are safe, one frame for each. Over UDP a copy that was on its way together with
+    /// its original needs none.
+    func acknowledge(_ events: [Packet]) async throws(DeviceFault) {
+        let acknowledgement = bytes(Packet(code: Reply.ok, session: session, replyNumber: 0))
+        guard isDatagram else {
+            return try await transport.send(Array(repeatElement(acknowledgement, count: events.count).joined()))
+        }
+        let now = time.uptime()
+        let due = state.withLock { state in
+            state.acknowledgement.due(events, now: now, patience: state.roundTrip.patience)
+        }
+        for _ in 0..<due { try await transport.send(acknowledgement) }
     }
 
     // MARK: Reading
 
     private func read() async {
-        var decoder = FrameDecoder()
         do throws(DeviceFault) {
-            while let bytes = try await transport.receive() {
-                decoder.append(bytes)
-                while let packet = try Self.next(&decoder) { await sort(packet) }
-            }
+            if isDatagram { try await readDatagrams() } else { try await readStream() }
             end(DeviceFault(.connectionLost, "the terminal closed the connection"))
         } catch {
             end(error)
+        }
+    }
+
+    private func readStream() async throws(DeviceFault) {
+        var decoder = FrameDecoder()
+        while let bytes = try await transport.receive() {
+            decoder.append(bytes)
+            while let packet = try Self.next(&decoder) { await sort(packet) }
+        }
+    }
+
+    private func readDatagrams() async throws(DeviceFault) {
+        while let datagram = try await transport.receive() {
+            do throws(WireError) {
+                await sort(try Packet(bytes: datagram[...]))
+            } catch {
+                let count = state.withLock { state in
+                    state.damaged += 1
+                    return state.damaged
+                }
+                log.debug("dropped a damaged datagram", ["reason": error.description, "so far": String(count)])
+            }
         }
     }
 
@@ -212,7 +301,10 @@ final class ZKTecoLink: Sendable {
 
     private func deliverAnswer(_ packet: Packet) {
         let (waiter, isLate) = state.withLock { state -> (Waiter?, Bool) in
-            guard state.awaited == packet.replyNumber else { return (nil, true) }
+            guard state.awaited == packet.replyNumber else {
+                state.wasDisturbed = true
+                return (nil, true)
+            }
             state.answers.append(packet)
             state.changes &+= 1
             return (state.waiters.removeValue(forKey: .answer), false)

@@ -24,12 +24,15 @@ final class ZKTecoSession: DeviceSession {
     private static let farewellLimit = Duration.seconds(1)
     private static let maximumBatchCount = 500
 
-    init(link: ZKTecoLink, identity: DeviceIdentity, settings: ZKTecoSettings, context: DriverContext) {
+    init(
+        link: ZKTecoLink, identity: DeviceIdentity, settings: ZKTecoSettings, memory: TransportMemory,
+        context: DriverContext
+    ) {
         self.link = link
         self.identity = identity
         self.settings = settings
         self.context = context
-        bulk = BulkRead(link: link, settings: settings, log: context.log)
+        bulk = BulkRead(link: link, settings: settings, memory: memory, log: context.log)
     }
 
     func close() async {
@@ -173,7 +176,7 @@ extension ZKTecoSession: CapturingSession {
                 let batch = batch(of: events)
                 if !batch.records.isEmpty || !batch.rejected.isEmpty { try await receiver.receive(batch) }
                 // Only now: what was received is durable.
-                try await link.acknowledge(events.count)
+                try await link.acknowledge(events)
             }
         } catch {
             if error.kind == .cancelled { await sayFarewell(Command.registerEvents, [0, 0, 0, 0]) }
@@ -209,7 +212,12 @@ extension ZKTecoSession: CapturingSession {
 }
 
 extension ZKTecoSession: KeepAlive, DeviceClock, LogInventoryReading, PeopleReading {
-    func keepAlive() async throws(DeviceFault) { _ = try await request(Command.timeRead) }
+    /// Over UDP no connection breaks when a terminal is restarted and forgets who listens: so the subscription is renewed.
+    /// That this changes nothing where it still stands is not verified on hardware.
+    func keepAlive() async throws(DeviceFault) {
+        if link.isDatagram, link.isCapturing { return try await subscribe(true) }
+        _ = try await request(Command.timeRead)
+    }
 
     func readClock() async throws(DeviceFault) -> LocalDateTime {
         let answer = try await request(Command.timeRead)

@@ -3,7 +3,10 @@ public import DeviceKit
 /// What can be set for a ZKTeco terminal.
 public struct ZKTecoSettings: DriverSettings {
     static let address = Setting.host("address", "Host name or address of the terminal.")
-    static let port = Setting.port("port", default: 4370, "TCP port of the terminal.", example: "4370")
+    static let port = Setting.port("port", default: 4370, "Port of the terminal.", example: "4370")
+    static let transport = Setting<TransportChoice>.choice(
+        "transport", default: .auto,
+        "tcp, udp, or auto: TCP first, then UDP, which is all that some old terminals speak.", example: "auto")
     static let password = Setting.secret(
         "password", default: Secret("0"),
         "The comm key of the terminal's menu (Comm. → Connection), a number; 0 where none is set.",
@@ -28,9 +31,11 @@ public struct ZKTecoSettings: DriverSettings {
         "How often log_read: auto compares the whole log with what was read before.", example: "24h")
 
     public static let schema = SettingsSchema(
-        address, port, password, timeout, encoding, records, logRead, logAudit)
+        address, port, transport, password, timeout, encoding, records, logRead, logAudit)
 
-    let endpoint: Endpoint
+    let host: String
+    let portNumber: UInt16
+    let transportChoice: TransportChoice
     let commKey: UInt32
     let replyTimeout: Duration
     let nameEncoding: NameEncoding
@@ -38,11 +43,15 @@ public struct ZKTecoSettings: DriverSettings {
     let logReadChoice: LogReadChoice
     let auditInterval: Duration
 
+    func endpoint(_ kind: Endpoint.Kind) -> Endpoint { Endpoint(kind, host: host, port: portNumber) }
+
     /// Preparing a large log is slow on old boards.
     var preparationTimeout: Duration { replyTimeout * 6 }
 
     public init(_ values: SettingsValues) throws(ConfigurationError) {
-        endpoint = Endpoint(.tcp, host: try values.value(Self.address), port: try values.value(Self.port))
+        host = try values.value(Self.address)
+        portNumber = try values.value(Self.port)
+        transportChoice = try values.value(Self.transport)
         replyTimeout = try values.value(Self.timeout)
         nameEncoding = try values.value(Self.encoding)
         recordLayout = try values.value(Self.records)
@@ -55,6 +64,11 @@ public struct ZKTecoSettings: DriverSettings {
         }
         commKey = key
     }
+}
+
+/// What carries the packets.
+public enum TransportChoice: String, Sendable, Hashable, CaseIterable {
+    case auto, tcp, udp
 }
 
 /// The layout of the log's records, as the settings name it.

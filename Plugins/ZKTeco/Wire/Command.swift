@@ -102,6 +102,8 @@ public enum Reply {
     public static let locked: UInt16 = 2032
     /// The challenge of secure firmware to CONNECT; one public source.
     public static let secureChallenge: UInt16 = 6001
+    /// To PREPARE_BUFFER, from a terminal in access-control mode (fananimi/pyzk#170).
+    public static let accessControlMode: UInt16 = 4989
     /// CMD_ACK_ERROR_CMD
     public static let badCommand: UInt16 = 65533
     /// CMD_ACK_UNKNOWN

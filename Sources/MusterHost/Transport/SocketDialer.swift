@@ -7,6 +7,8 @@ internal import Synchronization
 public struct SocketDialer: Dialer {
     private let group: MultiThreadedEventLoopGroup
 
+    private static let largestDatagram = 65_536
+
     public init(group: MultiThreadedEventLoopGroup = .singleton) { self.group = group }
 
     public func connect(to endpoint: Endpoint, timeout: Duration) async throws(DeviceFault) -> any Transport {
@@ -34,6 +36,8 @@ public struct SocketDialer: Dialer {
     /// Nobody answers to the opening of such a link: only the host's name has to resolve.
     private func dialUDP(_ endpoint: Endpoint) -> EventLoopFuture<SocketTransport> {
         DatagramBootstrap(group: group)
+            // A datagram that is longer than the buffer would be cut without a word.
+            .channelOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: Self.largestDatagram))
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     let inbox = Inbox(channel: channel, keepsDatagrams: true)
