@@ -55,15 +55,20 @@ let package = Package(
         .target(name: "Postgres", dependencies: ["CLibPQ"], swiftSettings: settings),
         .systemLibrary(name: "CLibMosquitto", pkgConfig: "libmosquitto", providers: [.apt(["libmosquitto-dev"])]),
         .target(name: "MQTT", dependencies: ["CLibMosquitto"], swiftSettings: settings),
+        .systemLibrary(name: "CLibCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
+        .target(name: "Mail", dependencies: ["CLibCurl", "DeviceKit"], swiftSettings: settings),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+
+        // What sinks and alert channels over HTTP share.
+        .target(
+            name: "Web", dependencies: ["DeviceKit", asyncHTTPClient, crypto, nioCore, nioHTTP1, nioSSL],
+            swiftSettings: settings),
 
         // The host.
         .target(name: "Journal", dependencies: ["DeviceKit", grdb, sqlite], swiftSettings: settings),
         .target(
             name: "Sinks",
-            dependencies: [
-                "DeviceKit", "Postgres", "MQTT", "CZlib", asyncHTTPClient, crypto, nioCore, nioHTTP1, nioSSL,
-            ],
+            dependencies: ["DeviceKit", "Postgres", "MQTT", "CZlib", "Web", crypto],
             swiftSettings: settings),
         .target(
             name: "MusterHost",
@@ -107,7 +112,9 @@ let package = Package(
             dependencies: ["DeviceKit", "DeviceKitTesting", "ZKTecoDriver", "ZKTecoEmulator", "ZKTecoWire"],
             resources: [.copy("Vectors")], swiftSettings: settings),
         .testTarget(
-            name: "SinksTests", dependencies: ["DeviceKit", "DeviceKitTesting", "Sinks"], swiftSettings: settings),
+            name: "SinksTests", dependencies: ["DeviceKit", "DeviceKitTesting", "Sinks", "Web"],
+            swiftSettings: settings),
+        .testTarget(name: "MailTests", dependencies: ["DeviceKit", "Mail"], swiftSettings: settings),
         .testTarget(
             name: "SimulatorTests", dependencies: ["DeviceKit", "DeviceKitTesting", "SimulatorDriver"],
             swiftSettings: settings),
@@ -117,7 +124,7 @@ let package = Package(
             name: "IntegrationTests",
             dependencies: [
                 "DeviceKit", "DeviceKitTesting", "Journal", "MusterHost", "SimulatorDriver", "Sinks", "ZKTecoDriver",
-                "ZKTecoEmulator", "muster", logging,
+                "ZKTecoEmulator", "muster", "Mail", "Web", logging,
             ],
             resources: [.copy("Python")], swiftSettings: settings),
     ]

@@ -3,6 +3,7 @@ import DeviceKitTesting
 import Foundation
 import Synchronization
 import Testing
+import Web
 
 @testable import Sinks
 

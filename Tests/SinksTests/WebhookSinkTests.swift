@@ -2,6 +2,7 @@ import DeviceKit
 import DeviceKitTesting
 import Foundation
 import Testing
+import Web
 
 @testable import Sinks
 

@@ -1,4 +1,5 @@
 public import DeviceKit
+internal import Web
 
 /// What `type: frappe` takes.
 public struct FrappeSettings: SinkSettings, Hashable {

@@ -1,4 +1,5 @@
 public import DeviceKit
+internal import Web
 
 /// Makes an Employee Checkin of each punch at a Frappe HR or ERPNext site.
 ///

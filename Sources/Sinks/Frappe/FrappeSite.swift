@@ -1,5 +1,6 @@
 internal import DeviceKit
 internal import Foundation
+internal import Web
 
 /// The calls to a Frappe site that the sink makes.
 struct FrappeSite: Sendable {

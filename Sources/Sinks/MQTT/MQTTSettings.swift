@@ -1,4 +1,5 @@
 public import DeviceKit
+internal import Web
 
 /// What `type: mqtt` takes.
 public struct MQTTSettings: SinkSettings, Hashable {

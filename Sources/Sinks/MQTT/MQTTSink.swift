@@ -1,6 +1,7 @@
 public import DeviceKit
 internal import MQTT
 internal import Synchronization
+internal import Web
 
 /// Publishes punches to a broker with quality of service 1, in order, and keeps the state of the host and of each device
 /// as retained messages.

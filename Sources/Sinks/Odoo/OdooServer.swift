@@ -1,5 +1,6 @@
 internal import DeviceKit
 internal import Foundation
+internal import Web
 
 /// The calls to an Odoo server that the sink makes, over JSON-2 or JSON-RPC.
 struct OdooServer: Sendable {

@@ -1,4 +1,5 @@
 public import DeviceKit
+internal import Web
 
 /// What `type: odoo` takes.
 public struct OdooSettings: SinkSettings, Hashable {

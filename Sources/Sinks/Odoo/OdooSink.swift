@@ -1,5 +1,6 @@
 public import DeviceKit
 internal import Foundation
+internal import Web
 
 /// Keeps attendances at an Odoo server: makes intervals of punches, and changes them when punches arrive late.
 ///

@@ -1,6 +1,6 @@
-internal import Crypto
 internal import DeviceKit
 internal import Foundation
+internal import Web
 
 /// One request of the webhook sink: its body, and the headers that prove where it comes from.
 struct WebhookMessage: Sendable {
@@ -37,33 +37,9 @@ struct WebhookMessage: Sendable {
     }
 
     /// - Parameter now: of this attempt.
-    func headers(_ signature: WebhookSettings.Signature, keys: [[UInt8]], now: Instant) -> [WebRequest.Header] {
-        let seconds = String(now.secondsSince1970)
-        var headers = [
-            WebRequest.Header("Content-Type", "application/json"), WebRequest.Header("webhook-id", id),
-            WebRequest.Header("webhook-timestamp", seconds),
-        ]
-        guard let newest = keys.first else { return headers }
-        switch signature {
-        case .standard:
-            let signatures = keys.map { key in
-                "v1," + Data(Self.authentication(Array("\(id).\(seconds).".utf8) + body, key)).base64EncodedString()
-            }
-            headers.append(WebRequest.Header("webhook-signature", signatures.joined(separator: " ")))
-        case .github:
-            let code = PunchKey.hexadecimal(Self.authentication(body, newest))
-            headers.append(WebRequest.Header("X-Hub-Signature-256", "sha256=" + code))
-        case .stripe:
-            let codes = keys.map { key in
-                "v1=" + PunchKey.hexadecimal(Self.authentication(Array("\(seconds).".utf8) + body, key))
-            }
-            headers.append(WebRequest.Header("Signature", (["t=\(seconds)"] + codes).joined(separator: ",")))
-        }
-        return headers
-    }
-
-    private static func authentication(_ text: [UInt8], _ key: [UInt8]) -> [UInt8] {
-        Array(HMAC<SHA256>.authenticationCode(for: text, using: SymmetricKey(data: key)))
+    func headers(_ signature: WebSignature, keys: [[UInt8]], now: Instant) -> [WebRequest.Header] {
+        [WebRequest.Header("Content-Type", "application/json")]
+            + signature.headers(id: id, body: body, keys: keys, now: now)
     }
 }
 

@@ -1,4 +1,5 @@
 public import DeviceKit
+internal import Web
 
 /// Posts punches to an address as JSON, signed, with a key for each punch by which a receiver knows a repetition.
 public actor WebhookSink: PunchSink {

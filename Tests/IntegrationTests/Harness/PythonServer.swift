@@ -1,6 +1,7 @@
 import DeviceKit
 import Foundation
 import Synchronization
+import Web
 
 @testable import Sinks
 

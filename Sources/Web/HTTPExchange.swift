@@ -1,67 +1,81 @@
-internal import DeviceKit
+package import DeviceKit
 
-/// One request and its answer: all that the HTTP sinks need of a client, so that their rules are tested without one.
-protocol HTTPExchange: Sendable {
+/// One request and its answer: all that sinks and channels over HTTP need of a client, so that their rules are tested
+/// without one.
+package protocol HTTPExchange: Sendable {
     /// - Throws: when there was no whole answer; what the request did at the server is then not known.
     func perform(_ request: WebRequest) async throws(SinkFault) -> WebResponse
     /// May come more than once.
     func close() async
 }
 
-struct WebRequest: Sendable, Hashable {
-    enum Method: String, Sendable {
+package struct WebRequest: Sendable, Hashable {
+    package enum Method: String, Sendable {
         case get = "GET"
         case post = "POST"
         case put = "PUT"
         case delete = "DELETE"
     }
 
-    var method: Method
-    var url: String
-    var headers: [Header] = []
-    var body: [UInt8] = []
+    package var method: Method
+    package var url: String
+    package var headers: [Header]
+    package var body: [UInt8]
 
-    struct Header: Sendable, Hashable {
-        let name: String
-        let value: String
+    package init(method: Method, url: String, headers: [Header] = [], body: [UInt8] = []) {
+        self.method = method
+        self.url = url
+        self.headers = headers
+        self.body = body
+    }
 
-        init(_ name: String, _ value: String) {
+    package struct Header: Sendable, Hashable {
+        package let name: String
+        package let value: String
+
+        package init(_ name: String, _ value: String) {
             self.name = name
             self.value = value
         }
     }
 }
 
-struct WebResponse: Sendable, Hashable {
-    var status: Int
-    var headers: [WebRequest.Header] = []
+package struct WebResponse: Sendable, Hashable {
+    package var status: Int
+    package var headers: [WebRequest.Header]
     /// At most ``maximumByteCount`` bytes.
-    var body: [UInt8] = []
+    package var body: [UInt8]
 
-    static let maximumByteCount = 4 * 1_024 * 1_024
+    package init(status: Int, headers: [WebRequest.Header] = [], body: [UInt8] = []) {
+        self.status = status
+        self.headers = headers
+        self.body = body
+    }
 
-    func header(_ name: String) -> String? {
+    package static let maximumByteCount = 4 * 1_024 * 1_024
+
+    package func header(_ name: String) -> String? {
         headers.first { $0.name.lowercased() == name.lowercased() }?.value
     }
 
     /// What the server asked for, in seconds; dates are not read.
-    var retryAfter: Duration? {
+    package var retryAfter: Duration? {
         header("Retry-After").flatMap { Int($0) }.map { .seconds(min(max($0, 0), 86_400)) }
     }
 
     /// The beginning of the body as one line, for a message.
-    var excerpt: String {
+    package var excerpt: String {
         let text = String(decoding: body.prefix(300), as: UTF8.self)
         let line = text.map { $0.isNewline || $0.unicodeScalars.contains { $0.value < 0x20 } ? " " : $0 }
         return String(line.prefix(200))
     }
 
-    var isSuccess: Bool { (200..<300).contains(status) }
+    package var isSuccess: Bool { (200..<300).contains(status) }
 }
 
 /// What a status that is no success means, where a target has no rule of its own.
-enum WebFaults {
-    static func fault(_ response: WebResponse, _ what: String) -> SinkFault {
+package enum WebFaults {
+    package static func fault(_ response: WebResponse, _ what: String) -> SinkFault {
         let text = "\(what) answers \(response.status)"
         let detail = response.body.isEmpty ? "" : ": \(response.excerpt)"
         switch response.status {

@@ -1,17 +1,17 @@
 internal import AsyncHTTPClient
-internal import DeviceKit
+package import DeviceKit
 internal import NIOCore
 internal import NIOHTTP1
 internal import NIOSSL
 
 /// The real exchange, over AsyncHTTPClient. Follows no redirection: a punch goes where the configuration says.
-struct WebClient: HTTPExchange {
+package struct WebClient: HTTPExchange {
     private let client: HTTPClient
     private let timeout: Duration
 
     /// - Parameter baseDirectory: relative paths of the settings start here.
     /// - Throws: for files that cannot be read.
-    init(_ settings: WebSettings, baseDirectory: String) throws(SinkFault) {
+    package init(_ settings: WebSettings, baseDirectory: String) throws(SinkFault) {
         var configuration = HTTPClient.Configuration(
             redirectConfiguration: .disallow,
             timeout: .init(connect: .seconds(10), read: .nanoseconds(Int64(settings.timeout.inSeconds * 1e9))))
@@ -38,12 +38,12 @@ struct WebClient: HTTPExchange {
                     try NIOSSLPrivateKey(file: absolute(settings.keyPath), format: .pem))
             }
         } catch {
-            throw SinkFault(.permanent, "a certificate or key of the sink cannot be read: \(error)")
+            throw SinkFault(.permanent, "a certificate or key cannot be read: \(error)")
         }
         return security
     }
 
-    func perform(_ request: WebRequest) async throws(SinkFault) -> WebResponse {
+    package func perform(_ request: WebRequest) async throws(SinkFault) -> WebResponse {
         var outgoing = HTTPClientRequest(url: request.url)
         outgoing.method = .RAW(value: request.method.rawValue)
         outgoing.headers.add(name: "User-Agent", value: "muster")
@@ -66,7 +66,7 @@ struct WebClient: HTTPExchange {
         }
     }
 
-    func close() async { try? await client.shutdown() }
+    package func close() async { try? await client.shutdown() }
 
     /// Scheme, host and port, without what may hold a secret.
     private static func host(_ url: String) -> String {

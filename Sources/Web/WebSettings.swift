@@ -1,25 +1,25 @@
-internal import DeviceKit
+package import DeviceKit
 
-/// The keys that every sink over HTTP takes.
-struct WebSettings: Sendable, Hashable {
-    static let urlKey = "url"
-    static let authority = Setting.path(
+/// The keys that everything over HTTP takes.
+package struct WebSettings: Sendable, Hashable {
+    package static let urlKey = "url"
+    package static let authority = Setting.path(
         "ca", default: "", "A PEM file of certificate authorities to trust instead of the system's.")
-    static let certificate = Setting.path(
+    package static let certificate = Setting.path(
         "certificate", default: "",
         "A PEM file with the certificate that identifies this host to the server (mutual TLS).")
-    static let key = Setting.path("key", default: "", "A PEM file with the private key of the certificate.")
-    static let timeout = Setting.duration(
+    package static let key = Setting.path("key", default: "", "A PEM file with the private key of the certificate.")
+    package static let timeout = Setting.duration(
         "timeout", default: .seconds(20), in: .seconds(1) ... .seconds(600), "What one request may take.")
 
-    static let all: [any SettingDeclaration] = [authority, certificate, key, timeout]
+    package static let all: [any SettingDeclaration] = [authority, certificate, key, timeout]
 
-    let authorityPath: String
-    let certificatePath: String
-    let keyPath: String
-    let timeout: Duration
+    package let authorityPath: String
+    package let certificatePath: String
+    package let keyPath: String
+    package let timeout: Duration
 
-    init(_ values: SettingsValues) throws(ConfigurationError) {
+    package init(_ values: SettingsValues) throws(ConfigurationError) {
         authorityPath = try values.value(Self.authority)
         certificatePath = try values.value(Self.certificate)
         keyPath = try values.value(Self.key)
@@ -32,7 +32,9 @@ struct WebSettings: Sendable, Hashable {
     }
 
     /// An address that begins with http:// or https://, names a host and has no fragment, without slashes at its end.
-    static func address(_ values: SettingsValues, _ setting: Setting<String>) throws(ConfigurationError) -> String {
+    package static func address(_ values: SettingsValues, _ setting: Setting<String>) throws(ConfigurationError)
+        -> String
+    {
         var text = try values.value(setting)
         let rest = ["https://", "http://"].first { text.hasPrefix($0) }.map { text.dropFirst($0.count) }
         guard let rest, let first = rest.utf8.first, first != 0x2F,

@@ -1,5 +1,6 @@
 internal import Crypto
 internal import DeviceKit
+internal import Web
 
 /// A short name for a punch that is the same in every delivery: an idempotency key for the target.
 enum PunchKey {
@@ -10,23 +11,13 @@ enum PunchKey {
             hash.update(data: Array(part.utf8))
             hash.update(data: [0])
         }
-        return "punch_" + hexadecimal(hash.finalize().prefix(16))
+        return "punch_" + Hexadecimal.text(hash.finalize().prefix(16))
     }
 
     /// The same for a batch: of its punches in their order.
     static func of(_ keys: [String]) -> String {
         var hash = SHA256()
         for key in keys { hash.update(data: Array(key.utf8)) }
-        return "batch_" + hexadecimal(hash.finalize().prefix(16))
-    }
-
-    static func hexadecimal(_ bytes: some Sequence<UInt8>) -> String {
-        let digits = Array("0123456789abcdef".utf8)
-        var text: [UInt8] = []
-        for byte in bytes {
-            text.append(digits[Int(byte >> 4)])
-            text.append(digits[Int(byte & 0xF)])
-        }
-        return String(decoding: text, as: UTF8.self)
+        return "batch_" + Hexadecimal.text(hash.finalize().prefix(16))
     }
 }
