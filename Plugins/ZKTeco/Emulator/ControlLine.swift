@@ -13,6 +13,8 @@ public enum ControlLine: Sendable, Hashable {
     case rate(Rate)
     /// Reports the number of records and the live-event counters.
     case records
+    /// Reports how many clients are connected, and how many have been since the start.
+    case connections
     case help
     case quit
 
@@ -23,6 +25,7 @@ public enum ControlLine: Sendable, Hashable {
         mute on|off    stop answering, connections stay open
         rate N/s       new punches by themselves (N/min, N/h; 0/s stops)
         records        how many records, and how many live events were sent and acknowledged
+        connections    how many clients are connected, and how many have been
         quit           end
         """
 
@@ -48,6 +51,7 @@ public enum ControlLine: Sendable, Hashable {
             guard let rate = Rate(text) else { throw ControlLineError("rate takes for example 5/s, 2/min or 0/s") }
             self = .rate(rate)
         case ("records", _): self = .records
+        case ("connections", _): self = .connections
         case ("help", _): self = .help
         case ("quit", _), ("exit", _): self = .quit
         case (let word?, _): throw ControlLineError("cannot do \"\(word)\" here; type help")

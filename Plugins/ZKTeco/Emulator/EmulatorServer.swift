@@ -10,7 +10,8 @@ internal import ZKTecoWire
 /// try await emulator.run()                               // until cancelled, or until stop()
 /// ```
 public actor EmulatorServer {
-    /// The port that clients dial.
+    /// The address and the port that clients dial.
+    public nonisolated let host: String
     public nonisolated let port: Int
     private let ports: EmulatorPorts
     private let plan: WritePlan
@@ -73,6 +74,7 @@ public actor EmulatorServer {
         self.truth = truth
         self.ports = ports
         self.time = time
+        host = options.host
         port = ports.number
         sessions = DatagramSessions(lifetime: options.datagramSessionLifetime)
         network = (
@@ -355,6 +357,7 @@ public actor EmulatorServer {
             let repeated = events.map(\.repeated).reduce(0, +)
             return "\(machine.recordCount) records, \(sent) events sent, \(acknowledged) acknowledged"
                 + (repeated == 0 ? "" : ", \(repeated) repeated")
+        case .connections: return "\(outlets.count) connected, \(nextConnection - 1) since the start"
         case .help: return ControlLine.helpText
         case .quit: stop()
         }

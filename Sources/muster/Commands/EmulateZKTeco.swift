@@ -9,11 +9,16 @@ struct EmulateZKTeco: AsyncParsableCommand {
         commandName: "zkteco", abstract: "A ZKTeco terminal on TCP and UDP, good enough for pyzk.",
         discussion: """
             Lines on standard input control it: punch CODE, burst N, drop, mute on|off, rate 5/s, records, quit; help \
-            lists them. On a terminal, Enter lets somebody punch.
+            lists them. On a terminal, Enter lets somebody punch. With --count they go to all terminals; @7 punch 1001 \
+            goes to the seventh.
             """)
 
     @Option(help: "Address and port to listen on.")
     var listen = "127.0.0.1:4370"
+    @Option(help: "How many terminals, each with its own serial number.")
+    var count = 1
+    @Flag(help: "With --count: one address after the other on the same port, instead of one port after the other.")
+    var addresses = false
     @Option(help: "What it listens on: both, tcp or udp.")
     var transports = EmulatedTransports.both
     @Option(name: .customLong("udp-loss"), help: "Share of datagrams that are lost, each way: 0.05 for one in twenty.")
@@ -56,7 +61,8 @@ struct EmulateZKTeco: AsyncParsableCommand {
     var clockOffset: Int64 = 0
     @Option(help: "Most records that the terminal holds.")
     var capacity: Int?
-    @Option(help: "A file that gets every record, as a JSON line, before it is sent.")
+    @Option(
+        help: "A file that gets every record, as a JSON line, before it is sent; {n} in it is the terminal's number.")
     var truth: String?
     @Option(help: "A file that gets a JSON line with the time of each record, event and acknowledgement.")
     var observe: String?
@@ -74,17 +80,18 @@ struct EmulateZKTeco: AsyncParsableCommand {
     func run() async throws {
         try await reporting {
             let options = try options()
-            let server: EmulatorServer
+            let fleet: EmulatorFleet
             do throws(EmulatorError) {
-                server = try await EmulatorServer.bind(options)
+                fleet = try await EmulatorFleet.bind(
+                    options, count: count, spread: addresses ? .addresses : .ports)
             } catch {
                 throw Failure(Exit.unavailable, "\(error)")
             }
-            StandardOutput.write("listening on \(host):\(server.port)\n")
+            for server in fleet.servers { StandardOutput.write("listening on \(server.host):\(server.port)\n") }
             // Reads blockingly and must not hold a thread of the pool.
-            let control = Thread { Self.readControl(server) }
+            let control = Thread { Self.readControl(fleet) }
             control.start()
-            try await server.run()
+            try await fleet.run()
         }
     }
 
@@ -122,6 +129,9 @@ struct EmulateZKTeco: AsyncParsableCommand {
         options.timezone = zone
         options.clockOffset = clockOffset
         options.capacity = capacity
+        if let truth, count > 1, !truth.contains(EmulatorFleet.numberMark) {
+            throw Failure(Exit.usage, "several terminals need several truth files: write {n} for the number in --truth")
+        }
         options.truthPath = truth
         if let observe {
             do throws(EmulatorError) {
@@ -140,11 +150,11 @@ struct EmulateZKTeco: AsyncParsableCommand {
     }
 
     /// The end of the input ends nothing: a terminal that was started without one plays on.
-    private static func readControl(_ server: EmulatorServer) {
+    private static func readControl(_ fleet: EmulatorFleet) {
         while let line = readLine() {
             let answered = DispatchSemaphore(value: 0)
             Task {
-                let answer = await server.control(line)
+                let answer = await fleet.control(line)
                 if !answer.isEmpty { StandardOutput.write(answer + "\n") }
                 answered.signal()
             }
