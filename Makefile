@@ -1,7 +1,7 @@
 # The words of the README. Every step builds with the same flags, so that no step undoes another's work.
 .DEFAULT_GOAL := help
 .PHONY: help deps test-deps build build-tests run test lint format check-examples release bench kill9 oracle \
-	disk-full fuzz clean
+	reload-storm disk-full fuzz clean
 
 # A target that imports what it does not declare fails to build.
 BUILD_FLAGS := --explicit-target-dependency-import-check error
@@ -62,6 +62,9 @@ kill9: release ## kills `muster run` 50 times under load and compares journal, f
 
 oracle: release test-deps ## 500 kills, 50 crashes of PostgreSQL, cut answers, an outage; the database judges (25 minutes)
 	python3 Tests/Faults/oracle.py .build/release/muster
+
+reload-storm: release ## reloads a host of 200 devices 200 times in a minute, with half of the files invalid
+	python3 Tests/Faults/reload.py .build/release/muster
 
 disk-full: release ## fills the journal's disk at 200 places of its writes (as root: it mounts a tmpfs)
 	python3 Tests/Faults/disk_full.py .build/release/muster

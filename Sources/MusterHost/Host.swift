@@ -12,15 +12,22 @@ internal import UnixSignals
 public struct Host: Sendable {
     public let configuration: HostConfiguration
     public let log: Logger
+    private let source: ConfigurationSource?
     private let overrun: @Sendable () -> Void
 
     /// What the whole shutdown may take. What is not delivered by then is delivered after the next start.
     public static let drainLimit = Duration.seconds(10)
 
-    /// - Parameter overrun: the shutdown takes longer than ``drainLimit``; the process should end at once, which loses
-    ///   nothing, because everything that was acknowledged is in the journal.
-    public init(_ configuration: HostConfiguration, log: Logger, overrun: @escaping @Sendable () -> Void) {
+    /// - Parameters:
+    ///   - source: where the configuration came from: ``run(for:)`` then follows changes of it.
+    ///   - overrun: the shutdown takes longer than ``drainLimit``; the process should end at once, which loses nothing,
+    ///     because everything that was acknowledged is in the journal.
+    public init(
+        _ configuration: HostConfiguration, source: ConfigurationSource? = nil, log: Logger,
+        overrun: @escaping @Sendable () -> Void
+    ) {
         self.configuration = configuration
+        self.source = source
         self.log = log
         self.overrun = overrun
     }
@@ -35,15 +42,26 @@ public struct Host: Sendable {
         let delivery = try DeliveryService(configuration, services: services)
         let fleet = Fleet(configuration.devices, services: services)
         let drain = DrainWatch(limit: Self.drainLimit, log: log, overrun: overrun)
-        let parts: [any Service] = [
-            delivery, KeeperService(keeper: JournalKeeper(configuration: configuration, services: services)),
+        let live = LiveConfiguration(configuration)
+        let reloader = source.map {
+            Reloader(live, source: $0, followers: [delivery, fleet], time: services.time, log: log)
+        }
+        var parts: [any Service] = [
+            delivery, KeeperService(keeper: JournalKeeper(live: live, services: services)),
             ControlService(
-                desk: ControlDesk(configuration, fleet: fleet, delivery: delivery, journal: services.journal),
+                desk: ControlDesk(
+                    live, fleet: fleet, delivery: delivery, journal: services.journal, reloader: reloader),
                 directory: services.journal.directory, log: log),
             FleetService(fleet: fleet), EndService(failure: failure, limit: limit, time: services.time),
-            // Added last and so the first to hear of a shutdown: its time runs from the beginning.
-            drain,
         ]
+        if let reloader, let source {
+            parts += [
+                reloader, HangupService(reloader: reloader),
+                ConfigurationWatcher(reloader: reloader, path: source.path, time: services.time, log: log),
+            ]
+        }
+        // Added last and so the first to hear of a shutdown: its time runs from the beginning.
+        parts.append(drain)
         logStart()
         let group = ServiceGroup(
             configuration: ServiceGroupConfiguration(

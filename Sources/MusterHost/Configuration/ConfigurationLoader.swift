@@ -23,6 +23,10 @@ public struct ConfigurationLoader: Sendable {
         /// `nil` when there is an error.
         public let configuration: HostConfiguration?
         public let report: DiagnosticReport
+        /// The data directory as the main file names it, also when something else is wrong; `nil` when it is not known.
+        public let dataDirectory: String?
+        /// What was looked at for it.
+        let sources: ConfigurationSources
     }
 
     /// Opens nothing but files.
@@ -43,7 +47,10 @@ public struct ConfigurationLoader: Sendable {
         _ configuration: HostConfiguration?, _ reader: FileReader, _ diagnostics: [Diagnostic]
     ) -> Loading {
         let report = DiagnosticReport(reader.diagnostics + diagnostics, files: reader.paths)
-        return Loading(configuration: report.hasErrors ? nil : configuration, report: report)
+        return Loading(
+            configuration: report.hasErrors ? nil : configuration, report: report,
+            dataDirectory: configuration?.dataDirectory,
+            sources: ConfigurationSources(files: reader.allPaths, patterns: reader.patterns))
     }
 }
 
@@ -53,10 +60,15 @@ struct FileReader {
     private var ownDiagnostics: [Diagnostic] = []
     /// In the order of reading.
     private(set) var paths: [String] = []
+    /// Of includes, as they were looked up.
+    private(set) var patterns: [String] = []
 
     init(substitution: Substitution) { self.substitution = substitution }
 
     var diagnostics: [Diagnostic] { ownDiagnostics + substitution.diagnostics }
+
+    /// Also the files whose contents were put in the place of `${file:…}`.
+    var allPaths: [String] { paths + substitution.paths }
 
     mutating func read(_ path: String, askedBy asker: ConfigurationNode? = nil) -> ConfigurationNode? {
         let limits = YAMLReader.Limits()
@@ -85,8 +97,10 @@ struct FileReader {
         let found: [String]
         if isPattern {
             let isAbsolute = pattern.path.hasPrefix("/")
-            found = substitution.files.matches(
-                ConfigurationPath.resolve(pattern.path, from: isAbsolute ? "" : ConfigurationPath.escaped(directory)))
+            let path = ConfigurationPath.resolve(
+                pattern.path, from: isAbsolute ? "" : ConfigurationPath.escaped(directory))
+            patterns.append(path)
+            found = substitution.files.matches(path)
         } else {
             found = [ConfigurationPath.resolve(pattern.path, from: directory)]
         }

@@ -11,6 +11,8 @@ struct Substitution {
     let environment: [String: String]
     let files: any ConfigurationFiles
     private(set) var diagnostics: [Diagnostic] = []
+    /// The files of `${file:…}`, each once, in the order of the text.
+    private(set) var paths: [String] = []
     private var byteCount = 0
 
     init(environment: [String: String], files: any ConfigurationFiles) {
@@ -101,7 +103,8 @@ struct Substitution {
         return value
     }
 
-    private func contents(of path: String) throws(SubstitutionProblem) -> String {
+    private mutating func contents(of path: String) throws(SubstitutionProblem) -> String {
+        if !paths.contains(path) { paths.append(path) }
         let bytes: [UInt8]
         do throws(FileProblem) {
             bytes = try files.read(path, limit: Self.maximumFileByteCount)

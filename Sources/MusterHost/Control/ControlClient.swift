@@ -23,6 +23,27 @@ public struct ControlClient: Sendable {
         (try? await ask(ControlRequest(verb: .ping))) != nil
     }
 
+    /// What a host says of itself.
+    public struct HostState: Sendable, Hashable {
+        /// Of the configuration that holds now; 1 is what the host started with.
+        public var generation: Int
+        /// `nil` before the first reload that changed something or was refused.
+        public var lastReload: ReloadReport?
+    }
+
+    /// The host that answers; `nil` without one.
+    public func hostState() async -> HostState? {
+        guard let answer = try? await ask(ControlRequest(verb: .ping)) else { return nil }
+        return HostState(generation: answer.generation ?? 1, lastReload: answer.reload)
+    }
+
+    /// Lets the host read its configuration again. A refusal of the files is a report, not an error.
+    public func reload() async throws(Failure) -> ReloadReport {
+        let answer = try await ask(ControlRequest(verb: .reload))
+        guard let report = answer.reload else { throw .refused(answer.error ?? "the host does not say how it went") }
+        return report
+    }
+
     /// Lets the host poll devices now.
     /// - Parameter devices: empty means all that are enabled.
     public func sync(_ devices: [DeviceID]) async throws(Failure) -> [SyncResult] {

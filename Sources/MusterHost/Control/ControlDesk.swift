@@ -3,28 +3,41 @@ internal import Journal
 
 /// Answers the command line for the running host.
 struct ControlDesk: Sendable {
-    private let configuration: HostConfiguration
+    private let live: LiveConfiguration
     private let fleet: Fleet
     private let delivery: DeliveryService
-    private let outbox: Outbox
+    private let journal: PunchJournal
+    /// `nil` for a host that does not know where its configuration came from.
+    private let reloader: Reloader?
 
-    init(_ configuration: HostConfiguration, fleet: Fleet, delivery: DeliveryService, journal: PunchJournal) {
-        self.configuration = configuration
+    init(
+        _ live: LiveConfiguration, fleet: Fleet, delivery: DeliveryService, journal: PunchJournal, reloader: Reloader?
+    ) {
+        self.live = live
         self.fleet = fleet
         self.delivery = delivery
-        outbox = Outbox(configuration, journal: journal)
+        self.journal = journal
+        self.reloader = reloader
     }
+
+    private var configuration: HostConfiguration { live.configuration }
 
     /// - Parameter report: hears what is to be said before the answer.
     func answer(
         _ request: ControlRequest, report: @escaping @Sendable (ControlAnswer) async -> Void
     ) async -> ControlAnswer {
         switch request.verb {
-        case .ping: return ControlAnswer()
+        case .ping: return ControlAnswer(reload: live.lastReload, generation: live.generation)
+        case .reload:
+            guard let report = await reloader?.reload(.command) else {
+                return ControlAnswer(error: "the host is stopping, or has no file to read")
+            }
+            return ControlAnswer(reload: report, generation: report.generation)
         case .sync:
             let known = Set(configuration.devices.map(\.id.name))
             if let unknown = request.devices.first(where: { !known.contains($0) }) {
-                return ControlAnswer(error: "the running host has no device \(unknown): restart it after a change")
+                return ControlAnswer(
+                    error: "the running host has no device \(unknown): is its configuration another one? muster reload")
             }
             return ControlAnswer(results: await fleet.sync(request.devices).map(\.controlItem))
         case .retry, .discard, .replay: return await deliverAgain(request)
@@ -41,7 +54,7 @@ struct ControlDesk: Sendable {
             return ControlAnswer(error: "the host does not understand the command")
         }
         guard let supervisor = fleet.supervisors.first(where: { $0.device.id.name == name }) else {
-            return ControlAnswer(error: "the running host has no device \(name): restart it after a change")
+            return ControlAnswer(error: "the running host has no device \(name): muster reload")
         }
         let outcome = await supervisor.perform(command) { await report(ControlAnswer(progress: $0)) }
         switch outcome {
@@ -53,9 +66,11 @@ struct ControlDesk: Sendable {
     private func deliverAgain(_ request: ControlRequest) async -> ControlAnswer {
         guard let sink = request.sink.flatMap({ configuration[sink: $0] }) else {
             let name = request.sink ?? ""
-            return ControlAnswer(error: "the running host has no sink \(name): restart it after a change")
+            return ControlAnswer(
+                error: "the running host has no sink \(name): is its configuration another one? muster reload")
         }
         do throws(JournalError) {
+            let outbox = Outbox(configuration, journal: journal)
             let count: Int
             switch request.verb {
             case .retry: count = try await outbox.retry(sink, positions: request.positions)

@@ -3,7 +3,7 @@ internal import Foundation
 
 /// What the command line asks a running host: one JSON object a line, one answer a line.
 struct ControlRequest: Codable, Sendable, Hashable {
-    enum Verb: String, Codable, Sendable { case sync, ping, retry, discard, replay, command }
+    enum Verb: String, Codable, Sendable { case sync, ping, retry, discard, replay, command, reload }
 
     var verb: Verb
     /// Empty means all that are enabled; for a replay, all of the sink.
@@ -38,6 +38,10 @@ struct ControlAnswer: Codable, Sendable, Hashable {
     var results: [Item] = []
     /// How many punches a retry, a discard or a replay concerns.
     var count: Int?
+    /// How a reload went; for a ping, the last one that was not without effect.
+    var reload: ReloadReport?
+    /// Of the configuration that holds now.
+    var generation: Int?
     /// Why the host did nothing.
     var error: String?
     /// What happens meanwhile; the answer itself is still to come.

@@ -68,6 +68,7 @@ struct DeliveryMachine: Sendable {
     private var failures = 0
     private var notice: Notice?
     private var isStopping = false
+    private var isHalting = false
     private var hasNews = false
     private var hasRedeliveries = true
     /// A stretch was served since the last redelivery: the two take turns, so that neither starves.
@@ -89,6 +90,7 @@ struct DeliveryMachine: Sendable {
             notice = nil
             return .report(pending)
         }
+        if isHalting, isBetweenBatches { return finish() }
         switch state {
         case .closed: return .open
         case .ready:
@@ -98,7 +100,8 @@ struct DeliveryMachine: Sendable {
         case .delivering(let batch): return .deliver(batch.punches)
         case .saving(let delivery): return .save(delivery)
         case .caughtUp(let generation): return isStopping ? finish() : .waitForChange(since: generation)
-        case .backingOff(let delay), .outOfRoom(_, let delay): return isStopping ? finish() : .wait(delay)
+        case .backingOff(let delay), .outOfRoom(_, let delay):
+            return isStopping || isHalting ? finish() : .wait(delay)
         case .finished: return .finish
         }
     }
@@ -213,6 +216,27 @@ struct DeliveryMachine: Sendable {
 
     /// Deliver what can be delivered without waiting, then finish.
     mutating func stop() { isStopping = true }
+
+    /// Finish what is under way, and nothing more.
+    mutating func halt() { isHalting = true }
+
+    /// Nothing is under way: what the sink gets may be changed.
+    var isBetweenBatches: Bool {
+        switch state {
+        case .closed, .ready, .caughtUp, .backingOff: true
+        case .delivering, .saving, .outOfRoom, .finished: false
+        }
+    }
+
+    /// From now on the sink gets other devices, or waits differently after a failure.
+    /// - Parameter lanes: from what is stored now.
+    mutating func adjust(_ lanes: DeliveryLanes, backoff: Backoff) {
+        guard isBetweenBatches else { return }
+        self.lanes = lanes
+        // The waits of a failing sink go on growing unless they were changed.
+        if backoff.base != self.backoff.base || backoff.ceiling != self.backoff.ceiling { self.backoff = backoff }
+        if case .caughtUp = state { state = .ready }
+    }
 
     private mutating func finish() -> Action {
         state = .finished

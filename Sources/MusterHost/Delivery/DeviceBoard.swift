@@ -32,6 +32,12 @@ final class DeviceBoard: Sendable {
         if isNew { signal.send() }
     }
 
+    /// The device is no longer configured.
+    func remove(_ device: DeviceID) {
+        let wasKnown = reports.withLock { $0.removeValue(forKey: device) } != nil
+        if wasKnown { signal.send() }
+    }
+
     var generation: UInt64 { signal.generation }
 
     /// The reports of some devices, in the order of their names.

@@ -27,7 +27,7 @@ final class QuotaGauge: Sendable {
 
 /// Keeps the journal within its time and its room: forgets what is old and delivered, and watches the quota.
 struct JournalKeeper: Sendable {
-    let configuration: HostConfiguration
+    let live: LiveConfiguration
     let services: HostServices
 
     /// How often the quota is looked at.
@@ -37,14 +37,19 @@ struct JournalKeeper: Sendable {
     /// With leave to forget, room is made down to this share of the quota.
     static let roomyShare = 0.75
 
+    private var configuration: HostConfiguration { live.configuration }
     private var settings: HostConfiguration.Journal { configuration.journal }
 
     /// Runs until the task is cancelled.
     /// - Throws: what the journal throws, except that it is full.
     func run() async throws(JournalError) {
-        guard settings.keep != nil || settings.quota != nil else { return }
         var nextForgetting = services.time.uptime()
+        var keep = settings.keep
         while !Task.isCancelled {
+            if settings.keep != keep {
+                keep = settings.keep
+                nextForgetting = services.time.uptime()
+            }
             do throws(JournalError) {
                 if services.time.uptime() >= nextForgetting {
                     nextForgetting = services.time.uptime() + Self.forgetInterval
@@ -67,7 +72,7 @@ struct JournalKeeper: Sendable {
     }
 
     func watchQuota() async throws(JournalError) {
-        guard let quota = settings.quota?.bytes else { return }
+        guard let quota = settings.quota?.bytes else { return tell(.normal, before: services.gauge.set(.normal)) }
         var level = QuotaGauge.level(used: try await services.journal.usedByteCount(), quota: quota)
         if level != .normal, settings.whenFull != .wait {
             try await makeRoom(quota)

@@ -17,9 +17,11 @@ final class SinkPump: Sendable {
         var backoff = Backoff(base: .seconds(1), ceiling: .seconds(300))
     }
 
-    let plan: Plan
-    var name: String { plan.name }
+    let name: String
 
+    /// What the pump is to work with from its next batch on.
+    private let wanted: Mutex<Plan>
+    private let isHalted = Mutex(false)
     private let sink: any PunchSink
     private let journal: PunchJournal
     private let board: DeviceBoard
@@ -29,12 +31,14 @@ final class SinkPump: Sendable {
     private let events: HostEvents
     private let stopSignal = ChangeSignal()
     private let redeliverySignal = ChangeSignal()
+    private let adjustmentSignal = ChangeSignal()
 
     init(
         _ plan: Plan, sink: any PunchSink, journal: PunchJournal, board: DeviceBoard = DeviceBoard(),
         time: any TimeSource, random: any RandomSource, log: any DriverLog, events: HostEvents? = nil
     ) {
-        self.plan = plan
+        name = plan.name
+        wanted = Mutex(plan)
         self.sink = sink
         self.journal = journal
         self.board = board
@@ -48,13 +52,14 @@ final class SinkPump: Sendable {
     /// sink before it returns. Call it once.
     /// - Throws: what the journal throws, except that it is full: then positions are stored later.
     func run() async throws(JournalError) {
+        let plan = wanted.withLock { $0 }
         let stored = try await journal.sinkProgress(name)
         // What failed in an earlier life may work now.
         try? await journal.saveSinkHealth(name, failingSince: nil, lastError: nil)
         var machine = DeliveryMachine(
             DeliveryLanes(stored, devices: plan.devices), largestBatch: sink.largestBatch, backoff: plan.backoff)
         do throws(JournalError) {
-            try await drive(&machine)
+            try await drive(&machine, plan)
         } catch {
             await sink.close()
             throw error
@@ -66,22 +71,40 @@ final class SinkPump: Sendable {
     /// To give up earlier, cancel the task that runs it.
     func stop() { stopSignal.send() }
 
+    /// Lets ``run()`` return after the batch that is under way.
+    func halt() {
+        isHalted.withLock { $0 = true }
+        stopSignal.send()
+    }
+
     /// There are punches in the journal that the sink is to get again.
     func redeliver() { redeliverySignal.send() }
+
+    /// From the next batch on the sink gets the punches of this plan. Its name stays.
+    func adjust(_ plan: Plan) {
+        wanted.withLock { $0 = plan }
+        adjustmentSignal.send()
+    }
 
     /// What the pump has taken notice of.
     private struct Noticed {
         var board: UInt64?
         var redeliveries: UInt64 = 0
+        var adjustments: UInt64 = 0
         /// The reports that the sink has; `nil` since it was opened.
         var reports: [DeviceID: DeviceReport]?
     }
 
-    private func drive(_ machine: inout DeliveryMachine) async throws(JournalError) {
+    private func drive(_ machine: inout DeliveryMachine, _ first: Plan) async throws(JournalError) {
+        var plan = first
         var chance = RandomGenerator(random)
         var noticed = Noticed()
         while !Task.isCancelled {
             notice(&machine, &noticed)
+            if adjustmentSignal.generation != noticed.adjustments, machine.isBetweenBatches {
+                noticed.adjustments = adjustmentSignal.generation
+                try await adjust(&machine, &plan, &noticed)
+            }
             // Taken before the journal is read: what is committed after that ends the wait at once.
             let generation = journal.generation
             switch machine.next() {
@@ -96,7 +119,7 @@ final class SinkPump: Sendable {
                 }
             case .describe:
                 do throws(SinkFault) {
-                    try await describe(&noticed)
+                    try await describe(plan.devices, &noticed)
                     machine.described()
                 } catch {
                     machine.failed(error, using: &chance)
@@ -133,8 +156,23 @@ final class SinkPump: Sendable {
         }
     }
 
+    private func adjust(
+        _ machine: inout DeliveryMachine, _ plan: inout Plan, _ noticed: inout Noticed
+    ) async throws(JournalError) {
+        let before = plan.devices
+        plan = wanted.withLock { $0 }
+        let stored = try await journal.sinkProgress(name)
+        machine.adjust(DeliveryLanes(stored, devices: plan.devices), backoff: plan.backoff)
+        guard sink is any DeviceReportSink, plan.devices != before else { return }
+        // Devices that the sink no longer has go from what it shows.
+        noticed.reports = nil
+        machine.devicesChanged()
+    }
+
     private func notice(_ machine: inout DeliveryMachine, _ noticed: inout Noticed) {
-        if stopSignal.generation > 0 { machine.stop() }
+        if stopSignal.generation > 0 {
+            if isHalted.withLock({ $0 }) { machine.halt() } else { machine.stop() }
+        }
         if redeliverySignal.generation != noticed.redeliveries {
             noticed.redeliveries = redeliverySignal.generation
             machine.redeliveriesRequested()
@@ -144,9 +182,9 @@ final class SinkPump: Sendable {
         machine.devicesChanged()
     }
 
-    private func describe(_ noticed: inout Noticed) async throws(SinkFault) {
+    private func describe(_ devices: Set<DeviceID>, _ noticed: inout Noticed) async throws(SinkFault) {
         guard let sink = sink as? any DeviceReportSink else { return }
-        let reports = board.reports(of: plan.devices)
+        let reports = board.reports(of: devices)
         let known = noticed.reports
         let changed = reports.filter { known?[$0.device] != $0 }
         if !changed.isEmpty || known == nil { try await sink.report(changed, isComplete: known == nil) }
@@ -174,10 +212,11 @@ final class SinkPump: Sendable {
     /// Waits for punches, for news of the devices and for redeliveries; not longer than until ``stop()``.
     private func waitForWork(since generation: UInt64, _ noticed: Noticed) async {
         let isReporting = sink is any DeviceReportSink
-        await pause { [journal, board, redeliverySignal] in
+        await pause { [journal, board, redeliverySignal, adjustmentSignal] in
             await withTaskGroup(of: Void.self) { group in
                 group.addTask { try? await journal.waitForChange(since: generation) }
                 group.addTask { try? await redeliverySignal.wait(since: noticed.redeliveries) }
+                group.addTask { try? await adjustmentSignal.wait(since: noticed.adjustments) }
                 if isReporting, let seen = noticed.board {
                     group.addTask { try? await board.waitForChange(since: seen) }
                 }

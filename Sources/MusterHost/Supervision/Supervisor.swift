@@ -8,8 +8,11 @@ internal import Synchronization
 /// It awaits events, hands them to the machine and performs the actions. One session at a time: a new one is opened only
 /// after the old one has been closed, or given up because its driver does not return.
 public actor Supervisor {
-    public nonisolated let device: HostConfiguration.Device
+    /// As the configuration has it now; what a session depends on never changes.
+    public nonisolated var device: HostConfiguration.Device { described.withLock { $0 } }
 
+    private nonisolated let described: Mutex<HostConfiguration.Device>
+    private nonisolated let isStopRequested = Mutex(false)
     private let services: HostServices
     private let log: Logger
     private let driver: (any DeviceDriver)?
@@ -58,7 +61,7 @@ public actor Supervisor {
     static let commandPatience = Duration.seconds(180)
 
     public init(_ device: HostConfiguration.Device, services: HostServices) {
-        self.device = device
+        described = Mutex(device)
         self.services = services
         var log = services.log
         log[metadataKey: "device"] = "\(device.id)"
@@ -81,7 +84,8 @@ public actor Supervisor {
     public func run() async {
         await restoreStatus()
         await withDiscardingTaskGroup { group in
-            await handle(.started, &group)
+            // Stopped before it began, it opens nothing.
+            if !isStopRequested.withLock({ $0 }) { await handle(.started, &group) }
             for await message in inbox {
                 await receive(message, &group)
                 if machine.state == .stopping { break }
@@ -103,7 +107,17 @@ public actor Supervisor {
     }
 
     /// Nothing new is begun; what is being made durable is finished.
-    public nonisolated func requestStop() { post.yield(.event(.stopRequested)) }
+    public nonisolated func requestStop() {
+        isStopRequested.withLock { $0 = true }
+        post.yield(.event(.stopRequested))
+    }
+
+    /// The configuration calls the device differently, or delivers its punches elsewhere. The session goes on.
+    /// - Parameter device: with the same driver, settings, zone, schedule and lifecycle.
+    public func describe(as device: HostConfiguration.Device) {
+        described.withLock { $0 = device }
+        services.board.update(DeviceReport(device, status))
+    }
 
     /// Polls the device now, connecting if needed.
     public func sync() async -> Result<PollSummary, DeviceFault> {

@@ -8,7 +8,11 @@ internal import Sinks
 struct Run: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Collects punches from all devices until it is stopped.",
-        discussion: "SIGTERM and SIGINT stop it within 10 seconds; kill -9 loses nothing either.")
+        discussion: """
+            Changes of its files hold at once, where they are valid: devices and sinks that do not change are not \
+            disturbed. SIGHUP and muster reload do the same. SIGTERM and SIGINT stop it within 10 seconds; kill -9 loses \
+            nothing either.
+            """)
 
     @OptionGroup var config: ConfigurationOption
     @OptionGroup var log: LogOption
@@ -24,7 +28,8 @@ struct Run: AsyncParsableCommand {
     func run() async throws {
         try await reporting {
             let configuration = try config.load()
-            let host = Host(configuration, log: log.logger) { Foundation.exit(Exit.software.rawValue) }
+            let source = ConfigurationSource(config.path, loader: ConfigurationOption.loader)
+            let host = Host(configuration, source: source, log: log.logger) { Foundation.exit(Exit.software.rawValue) }
             if once {
                 try SyncOutput(format: .table).write(try await host.runOnce())
             } else {

@@ -12,17 +12,37 @@ struct Status: AsyncParsableCommand {
 
     func run() async throws {
         try await reporting {
-            let configuration = try config.load()
+            let configuration = try await configurationOrHost()
             let reader = try config.reader(configuration)
-            let isRunning = await ControlClient(DataDirectory(path: configuration.dataDirectory)).isHostRunning()
+            let host = await ControlClient(DataDirectory(path: configuration.dataDirectory)).hostState()
+            let isRunning = host != nil
             let devices = try await devices(configuration, reader, isRunning: isRunning)
             StandardOutput.write(devices.text(format.format))
             guard format.format == .table else { return }
             let sinks = try await sinks(configuration, reader)
             if !configuration.sinks.isEmpty { StandardOutput.write("\n" + sinks.text(.table)) }
-            StandardOutput.write(
-                isRunning ? "\nThe host is running.\n" : "\nNo host is running on this data directory.\n")
+            StandardOutput.write("\n" + Self.text(host))
         }
+    }
+
+    /// The configuration. Where its files are not valid, a running host goes on with what held before, and says so.
+    private func configurationOrHost() async throws -> HostConfiguration {
+        let loading = ConfigurationOption.loader.load(config.path)
+        if loading.configuration == nil, let path = loading.dataDirectory,
+            let host = await ControlClient(DataDirectory(path: path)).hostState()
+        {
+            StandardOutput.write(Self.text(host))
+        }
+        return try config.load()
+    }
+
+    private static func text(_ host: ControlClient.HostState?) -> String {
+        guard let host else { return "No host is running on this data directory.\n" }
+        guard let reload = host.lastReload else { return "The host is running.\n" }
+        let problems = reload.problems.filter { _ in reload.outcome == .refused }
+        return "The host is running, with generation \(host.generation) of its configuration.\n"
+            + "Last reload, \(reload.at): \(PlainText.escaped(reload.summary))\n"
+            + problems.map { "  " + PlainText.escaped(String($0.prefix { $0 != "\n" })) + "\n" }.joined()
     }
 
     private func devices(

@@ -168,6 +168,38 @@ struct DeliveryMachineTests {
         #expect(machine.next() == .finish)
     }
 
+    @Test("halting finishes the batch that is under way, and nothing more")
+    func halt() {
+        var machine = reading()
+        machine.take(page(1...3), generation: 0)
+        machine.halt()
+        #expect(!machine.isBetweenBatches)
+        #expect(machine.next() == .deliver(page(1...3).punches))
+        machine.delivered(.allAccepted)
+        #expect(machine.next() == .save(SinkDelivery(position: 3, delivered: 3)))
+        machine.saved()
+        #expect(machine.next() == .finish)
+        var closed = self.machine()
+        closed.halt()
+        #expect(closed.next() == .finish, "what is not open is not opened")
+    }
+
+    @Test("other devices are served from the next batch on")
+    mutating func adjust() throws {
+        let gate = try #require(DeviceID("gate"))
+        var machine = reading()
+        machine.take(page(1...3), generation: 0)
+        let lanes = DeliveryLanes(SinkProgress(position: 3, lanes: [lobby: .following]), devices: [lobby, gate])
+        machine.adjust(lanes, backoff: Backoff(base: .seconds(1), ceiling: .seconds(300)))
+        #expect(machine.next() == .deliver(page(1...3).punches), "not in the middle of a batch")
+        machine.delivered(.allAccepted)
+        machine.saved()
+        machine.take(nothing(to: 3), generation: 7)
+        #expect(machine.next() == .waitForChange(since: 7))
+        machine.adjust(lanes, backoff: Backoff(base: .seconds(1), ceiling: .seconds(300)))
+        #expect(machine.next() == .read(.init(after: 0, through: 3, devices: [gate]), limit: 250))
+    }
+
     @Test("an event that comes at the wrong time changes nothing")
     mutating func wrongEvents() {
         var machine = reading()

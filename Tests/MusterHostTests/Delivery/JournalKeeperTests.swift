@@ -28,13 +28,14 @@ struct JournalKeeperTests {
         }
         let sink = SinkRegistration(RecordingSink.self)
         return JournalKeeper(
-            configuration: HostConfiguration(
-                dataDirectory: bench.path, baseDirectory: bench.path,
-                http: .init(listen: try #require(ListenAddress("127.0.0.1:8080"))), journal: journal,
-                sinks: try sinks.map {
-                    .init(name: $0, registration: sink, settings: try RecordingSink.Settings.schema.values())
-                },
-                devices: devices, files: []), services: services)
+            live: LiveConfiguration(
+                HostConfiguration(
+                    dataDirectory: bench.path, baseDirectory: bench.path,
+                    http: .init(listen: try #require(ListenAddress("127.0.0.1:8080"))), journal: journal,
+                    sinks: try sinks.map {
+                        .init(name: $0, registration: sink, settings: try RecordingSink.Settings.schema.values())
+                    },
+                    devices: devices, files: [])), services: services)
     }
 
     /// A day more than the age of the punches.

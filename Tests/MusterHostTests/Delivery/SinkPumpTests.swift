@@ -42,6 +42,40 @@ struct SinkPumpTests {
         #expect(try await bench.journal.reader.backlog(of: "audit", devices: [bench.lobby, bench.gate]).count == 0)
     }
 
+    @Test("a device that joins while the sink runs gets all of its punches, one that leaves none")
+    func adjusting() async throws {
+        try await bench.commit(bench.lobby, seconds: 0..<5)
+        try await bench.commit(bench.gate, seconds: 0..<3)
+        let sink = RecordingSink()
+        let pump = pump(sink, [bench.lobby])
+        async let running: Void = pump.run()
+        await sink.waitFor(5)
+        pump.adjust(SinkPump.Plan(name: "audit", devices: [bench.gate]))
+        await sink.waitFor(8)
+        try await bench.commit(bench.lobby, seconds: 10..<12)
+        try await bench.commit(bench.gate, seconds: 10..<12)
+        await sink.waitFor(10)
+        pump.adjust(SinkPump.Plan(name: "audit", devices: [bench.gate, bench.lobby]))
+        await sink.waitFor(12)
+        pump.halt()
+        try await running
+        #expect(sink.got.sorted() == Array(1...12) && Set(sink.got).count == 12)
+        #expect(sink.opens == 1 && sink.closes == 1)
+    }
+
+    @Test("halting leaves what is not under way for later")
+    func halting() async throws {
+        try await bench.commit(bench.lobby, seconds: 0..<5)
+        let sink = RecordingSink(failing: SinkFault(.transient, "no answer"))
+        let pump = pump(sink)
+        async let running: Void = pump.run()
+        await bench.time.waitForSleepers(1)
+        pump.halt()
+        try await running
+        #expect(sink.got.isEmpty && sink.closes == 1)
+        try await drain(RecordingSink())
+    }
+
     @Test("delivers what is committed while it waits")
     func live() async throws {
         let sink = RecordingSink()
