@@ -15,6 +15,20 @@ public struct DeviceStatus: Sendable, Hashable {
     public var failuresInARow: Int
     public var isRealtimeEnabled: Bool
     public var realtimeDisabledAt: Instant?
+    /// What the device's clock differed from the host's when it was last read; positive when it is ahead.
+    public var clockDrift: Duration?
+    public var clockReadAt: Instant?
+    /// When the host last set the clock, or found that it needed no setting.
+    public var clockSetAt: Instant?
+    /// Every punch that was made before this instant is in the journal, but for what ``gap`` tells. It never moves back.
+    public var completeThrough: Instant?
+    /// The span in which punches may be missing because the log lost them before they could be read; until an operator
+    /// accepts it.
+    public var gap: StatusGap?
+    /// The serial number whose punches are taken; `nil` until one was met.
+    public var acceptedSerial: String?
+    /// Another one that answered at the address last, and waits to be accepted.
+    public var heldSerial: String?
     /// What an operator should know now, for example that the log was rewritten; empty when all is well.
     public var conditions = DeviceConditions()
     public var updatedAt: Instant
@@ -27,6 +41,17 @@ public struct DeviceStatus: Sendable, Hashable {
         identity = DeviceIdentity()
         failuresInARow = 0
         isRealtimeEnabled = true
+    }
+}
+
+/// A span of time, both ends included.
+public struct StatusGap: Sendable, Hashable {
+    public var from: Instant
+    public var until: Instant
+
+    public init(from: Instant, until: Instant) {
+        self.from = from
+        self.until = until
     }
 }
 

@@ -43,6 +43,19 @@ extension JournalReader {
         }
     }
 
+    /// The latest time of a device's plausible punches; `nil` when there is none.
+    public func newestTime(of device: DeviceID) async throws(JournalError) -> Instant? {
+        try await read { database in
+            let time = try Int64.fetchOne(
+                database,
+                sql: """
+                    SELECT time FROM punches WHERE device = (SELECT id FROM devices WHERE name = ?) AND is_valid
+                    ORDER BY time DESC LIMIT 1
+                    """, arguments: [device.name])
+            return time.map { Instant(millisecondsSince1970: $0) }
+        }
+    }
+
     /// Records of a device that did not decode, oldest first.
     public func rejectedRecords(of device: DeviceID, limit: Int) async throws(JournalError) -> [RejectedRecord] {
         try await read { database in

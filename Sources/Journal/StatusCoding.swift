@@ -20,6 +20,14 @@ enum StatusCoding {
         var failuresInARow: Int
         var realtimeEnabled: Bool
         var realtimeDisabledAt: Instant?
+        var clockDriftMilliseconds: Int64?
+        var clockReadAt: Instant?
+        var clockSetAt: Instant?
+        var completeThrough: Instant?
+        var gapFrom: Instant?
+        var gapUntil: Instant?
+        var acceptedSerial: String?
+        var heldSerial: String?
         var conditions: [Condition]?
         var updatedAt: Instant
     }
@@ -40,6 +48,9 @@ enum StatusCoding {
             peopleCount: status.inventory?.peopleCount, lastPollAt: status.lastPollAt, lastError: status.lastError,
             lastErrorAt: status.lastErrorAt, failuresInARow: status.failuresInARow,
             realtimeEnabled: status.isRealtimeEnabled, realtimeDisabledAt: status.realtimeDisabledAt,
+            clockDriftMilliseconds: status.clockDrift?.wholeMilliseconds, clockReadAt: status.clockReadAt,
+            clockSetAt: status.clockSetAt, completeThrough: status.completeThrough, gapFrom: status.gap?.from,
+            gapUntil: status.gap?.until, acceptedSerial: status.acceptedSerial, heldSerial: status.heldSerial,
             conditions: status.conditions.all.map(stored), updatedAt: status.updatedAt)
         // Strings, numbers and dates of this program always encode.
         return (try? JSONEncoder().encode(stored)).map { String(decoding: $0, as: UTF8.self) } ?? "{}"
@@ -64,6 +75,15 @@ enum StatusCoding {
         status.failuresInARow = stored.failuresInARow
         status.isRealtimeEnabled = stored.realtimeEnabled
         status.realtimeDisabledAt = stored.realtimeDisabledAt
+        status.clockDrift = stored.clockDriftMilliseconds.map { .milliseconds($0) }
+        status.clockReadAt = stored.clockReadAt
+        status.clockSetAt = stored.clockSetAt
+        status.completeThrough = stored.completeThrough
+        if let from = stored.gapFrom, let until = stored.gapUntil {
+            status.gap = StatusGap(from: from, until: until)
+        }
+        status.acceptedSerial = stored.acceptedSerial
+        status.heldSerial = stored.heldSerial
         status.conditions = DeviceConditions((stored.conditions ?? []).compactMap(condition))
         return status
     }

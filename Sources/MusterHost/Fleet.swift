@@ -69,6 +69,17 @@ final class Fleet: Sendable {
         if isGone { services.board.remove(id) }
     }
 
+    /// - Returns: whether there was anything to decide; `nil` when there is no such device.
+    func decide(_ decision: DeviceDecision, of device: String) async -> Bool? {
+        guard let supervisor = supervisors.first(where: { $0.device.id.name == device }) else { return nil }
+        switch decision {
+        case .accept: return await supervisor.accept()
+        case .resume:
+            supervisor.resume()
+            return true
+        }
+    }
+
     /// Polls devices now, each after the poll that may be running.
     /// - Parameter names: empty means all that are enabled.
     func sync(_ names: [String]) async -> [SyncResult] {
@@ -121,6 +132,7 @@ extension Fleet: ConfigurationFollower {
             }
             return (leaving, arriving)
         }
+        services.gate.update(configuration.sites)
         for stay in leaving { stay.supervisor.requestStop() }
         for stay in arriving { announce.yield(Arrival(stay: stay, predecessors: leaving)) }
         for supervisor in supervisors where adjusted.contains(supervisor.device.id.name) {

@@ -106,6 +106,7 @@ public struct Host: Sendable {
         let log = log
         return try await HostServices(
             journal: journal, dialer: SocketDialer(), log: log, devices: configuration.devices,
+            sites: configuration.sites,
             onFatal: { error in
                 log.critical("the journal failed: the host stops", metadata: ["error": "\(error)"])
                 failure.set(error)

@@ -145,7 +145,7 @@ final class SupervisorCommandTests {
             id: try #require(DeviceID("door")), name: "Door", location: nil, zone: .utc,
             driver: DriverRegistration(DoorDriver.self),
             settings: try DoorDriver.Settings.schema.values(["door": name]),
-            schedule: .init(poll: try CronSchedule("0 0 1 1 *"), window: .all, isCapturing: false),
+            schedule: .init(poll: PollSchedule(try CronSchedule("0 0 1 1 *")), window: .all, isCapturing: false),
             lifecycle: LifecycleTimers(), sinks: [], isEnabled: enabled)
         let supervisor = Supervisor(device, services: services)
         async let running: Void = supervisor.run()

@@ -4,6 +4,12 @@ public protocol KeepAlive: DeviceSession {
     func keepAlive() async throws(DeviceFault)
 }
 
+/// Says again who it is, on a session that has been open for a while.
+public protocol IdentityReading: DeviceSession {
+    /// What the device says of itself now. Safe while a capture runs.
+    func readIdentity() async throws(DeviceFault) -> DeviceIdentity
+}
+
 /// The device's wall clock.
 public protocol DeviceClock: DeviceSession {
     /// - Throws: ``DeviceFault/Code/malformed`` for a reading that is no date.

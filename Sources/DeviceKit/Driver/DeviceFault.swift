@@ -23,6 +23,8 @@ public struct DeviceFault: Error, Sendable, Hashable {
         case timedOut = "timed-out"
         case busy
         case unauthorised
+        /// Another device than the accepted one answers.
+        case deviceReplaced = "device-replaced"
         case badSettings = "bad-settings"
         case unsupported
         case secureCommunication = "secure-communication"
@@ -43,7 +45,7 @@ public struct DeviceFault: Error, Sendable, Hashable {
         public var kind: Kind {
             switch self {
             case .unreachable, .refused, .connectionLost, .timedOut, .busy: .transient
-            case .unauthorised: .authentication
+            case .unauthorised, .deviceReplaced: .authentication
             case .badSettings, .unsupported, .secureCommunication, .notAllowed: .permanent
             case .malformed, .wrongChecksum, .unexpectedReply, .oversize, .incomplete: .protocolViolation
             case .notFound, .invalidRequest, .rejected: .request

@@ -20,6 +20,9 @@ public struct DeviceCondition: Sendable, Hashable {
         case clockOff = "clock-off"
         /// The device's clock shows no possible date.
         case clockUnreadable = "clock-unreadable"
+        /// The host set the device's clock back past punches that were made already: their order by time is not the order
+        /// in which they were made.
+        case clockSetBack = "clock-set-back"
     }
 
     /// How much it matters.
@@ -70,6 +73,7 @@ extension DeviceCondition.Code {
         switch self {
         case .deviceReplaced, .unauthorised, .faulted, .captureSuspended, .gap: .critical
         case .logNearlyFull, .logCleared, .clockOff, .clockUnreadable: .warning
+        case .clockSetBack: .notice
         }
     }
 }

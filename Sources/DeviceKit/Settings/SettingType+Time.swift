@@ -88,3 +88,22 @@ extension SettingType where Value == CronSchedule {
             })
     }
 }
+
+extension SettingType where Value == DayWindow {
+    /// A part of each day: `06:00-20:00`.
+    public static var dayWindow: SettingType<DayWindow> {
+        SettingType(
+            name: "part of a day as in 06:00-20:00",
+            schema: .object(["type": "string", "pattern": .pattern("[0-2][0-9]:[0-5][0-9]-[0-2][0-9]:[0-5][0-9]")]),
+            write: { .string($0.description) },
+            read: { node throws(ConfigurationError) in
+                let text = try node.scalar("a part of a day").text
+                guard let window = DayWindow(text) else {
+                    throw node.error(
+                        "'\(text.shortened)' is not a part of a day", code: "wrong-form",
+                        hint: "write it as 06:00-20:00, or 22:00-06:00 for one that goes past midnight")
+                }
+                return window
+            })
+    }
+}

@@ -27,6 +27,14 @@ public struct DeviceReport: Sendable, Hashable {
     public var realtimeDisabledAt: Instant?
     /// When its log was last read to the end.
     public var lastPollAt: Instant?
+    /// Every punch that was made before this instant is in the journal, and so at this sink or on its way; except in the
+    /// gap. Absence can be told of times before it.
+    public var completeThrough: Instant?
+    /// The ends of the span in which punches may be missing because the log lost them; `nil` when there is none.
+    public var gapFrom: Instant?
+    public var gapUntil: Instant?
+    /// What its clock differed from the host's at the last look; positive when it is ahead.
+    public var clockDrift: Duration?
     /// The word of its state, for example `online`.
     public var state: String
     /// What an operator should know now.

@@ -47,17 +47,25 @@ enum CronField: Sendable {
 /// The numbers that one field of a schedule allows.
 struct FieldSet: Sendable, Hashable {
     private var bits: UInt64 = 0
-    /// The field begins with `*`: cron then does not count it as a restriction of the day.
-    private(set) var isUnrestricted: Bool
+    /// The field is `*`.
+    let isUnrestricted: Bool
+    /// The field begins with `*`: like cron, such a field of days does not count as a choice of days beside the other one.
+    let beginsWithStar: Bool
 
     init(_ text: Substring, _ field: CronField) throws(CronSchedule.ParseError) {
         isUnrestricted = text == "*"
+        beginsWithStar = text.utf8.first == 0x2A
         for part in text.split(separator: ",", omittingEmptySubsequences: false) {
             try insert(part, field)
         }
     }
 
     func contains(_ number: Int) -> Bool { (0..<64).contains(number) && bits & (1 << UInt64(number)) != 0 }
+
+    /// How far it is from `number` to the next allowed one, going round after `count - 1`; 1 or more.
+    func distance(from number: Int, of count: Int) -> Int {
+        (1...max(count, 1)).first { contains((number + $0) % count) } ?? count
+    }
 
     /// The allowed numbers, ascending.
     var values: [Int] { (0..<64).filter { contains($0) } }
@@ -69,7 +77,7 @@ struct FieldSet: Sendable, Hashable {
         }
         var step = 1
         if halves.count == 2 {
-            guard let number = Int(halves[1]), (1...59).contains(number) else {
+            guard DecimalText.isDigits(String(halves[1])), let number = Int(halves[1]), (1...59).contains(number) else {
                 throw CronSchedule.ParseError(message: "\(field.name): the step '\(halves[1])' is not 1…59")
             }
             step = number

@@ -1,9 +1,13 @@
 /// When something is due: five fields of minute, hour, day of month, month and day of week, read in a time zone.
 ///
 /// Fields take `*`, numbers, ranges `1-5`, steps `*/5` and `1-30/10`, lists `1,15,30`; months and weekdays also their
-/// English names (`jan`, `mon`); Sunday is 0 and 7. When both days are restricted, either one suffices, as in cron.
-/// `@hourly`, `@daily`, `@weekly`, `@monthly` and `@yearly` are known. A time in a gap of the zone is due at the first
-/// minute after the gap; a time that comes twice is due the first time only, unless the hour field is `*`.
+/// English names (`jan`, `mon`); Sunday is 0 and 7. When both days are restricted, either one suffices; a field that
+/// begins with `*`, such as `*/2`, does not count as a restriction there, as in Vixie's cron. `@hourly`, `@daily`,
+/// `@weekly`, `@monthly` and `@yearly` are known.
+///
+/// When the clocks change: with `*` for the hour, real time decides, so that `*/5 * * * *` goes on every five minutes
+/// through a repeated hour and over a gap. With hours named, a time in a gap is due at the first minute after the gap,
+/// and a time that comes twice is due the first time only: a job at 02:30 runs once each day.
 public struct CronSchedule: Sendable, Hashable, CustomStringConvertible {
     /// The text that the schedule was read from.
     public let text: String
@@ -32,6 +36,9 @@ public struct CronSchedule: Sendable, Hashable, CustomStringConvertible {
         daysOfMonth = try FieldSet(fields[2], .dayOfMonth)
         months = try FieldSet(fields[3], .month)
         daysOfWeek = try FieldSet(fields[4], .dayOfWeek)
+        guard canEverBeDue else {
+            throw ParseError(message: "the days do not exist in the months: it would never be due")
+        }
     }
 
     public var description: String { text }
@@ -54,10 +61,28 @@ public struct CronSchedule: Sendable, Hashable, CustomStringConvertible {
             } else if minutes.contains(local.minute) && local.second == 0 {
                 return Instant(secondsSince1970: seconds)
             } else {
-                seconds += 60 - Int64(local.second)
+                seconds += step(from: local, at: seconds, in: zone)
             }
         }
         return nil
+    }
+
+    /// To the next allowed minute; by a minute where the clocks change before it.
+    private func step(from local: LocalDateTime, at seconds: Int64, in zone: DeviceTimeZone) -> Int64 {
+        if local.second != 0 { return 60 - Int64(local.second) }
+        let step = Int64(minutes.distance(from: local.minute, of: 60)) * 60
+        let isEven =
+            zone.offsetSeconds(at: Instant(secondsSince1970: seconds))
+            == zone.offsetSeconds(at: Instant(secondsSince1970: seconds + step))
+        return isEven ? step : 60
+    }
+
+    /// Whether some month has one of the days.
+    private var canEverBeDue: Bool {
+        if !daysOfWeek.isUnrestricted { return true }
+        return months.values.contains { month in
+            daysOfMonth.values.contains { $0 <= CivilDate.dayCount(year: 2_000, month: month) }
+        }
     }
 
     /// With hours named, days of the wall clock are walked, so that a gap or a repeated hour runs once.
@@ -96,7 +121,7 @@ public struct CronSchedule: Sendable, Hashable, CustomStringConvertible {
         guard months.contains(date.month) else { return false }
         let onDate = daysOfMonth.contains(date.day)
         let onWeekday = daysOfWeek.contains(date.weekday)
-        if daysOfMonth.isUnrestricted || daysOfWeek.isUnrestricted { return onDate && onWeekday }
+        if daysOfMonth.beginsWithStar || daysOfWeek.beginsWithStar { return onDate && onWeekday }
         return onDate || onWeekday
     }
 

@@ -39,12 +39,30 @@ extension ConfigurationAssembler {
         if let schedule = section(Keys.schedule, in: members) {
             defaults.schedule = ConfigurationKeys.Schedule.schema.decode(
                 schedule.node, owner: schedule.keyMark, reportingTo: &report)
+            if let values = defaults.schedule, !agrees(values) { defaults.schedule = nil }
+        }
+        if let clock = section(Keys.clock, in: members) {
+            defaults.clock = ConfigurationKeys.Clock.schema.decode(
+                clock.node, owner: clock.keyMark, reportingTo: &report)
         }
         if let lifecycle = section(Keys.lifecycle, in: members) {
             defaults.lifecycle = ConfigurationKeys.Lifecycle.schema.decode(
                 lifecycle.node, owner: lifecycle.keyMark, reportingTo: &report)
             // A conflict in the defaults is told where it stands, not for each device.
             if let values = defaults.lifecycle, timers(values) == nil { defaults.lifecycle = nil }
+        }
+    }
+
+    mutating func readSites(_ section: ConfigurationNode.Member?) {
+        typealias Keys = ConfigurationKeys.Site
+        guard let section, let members = members(of: section.node) else { return }
+        for member in members {
+            siteMarks.append((member.key, member.keyMark))
+            guard isName(member, "site"),
+                let values = Keys.schema.decode(member.node, owner: member.keyMark, reportingTo: &report),
+                let concurrency = try? values.value(Keys.concurrency)
+            else { continue }
+            sites.append(HostConfiguration.Site(name: member.key, concurrency: concurrency))
         }
     }
 

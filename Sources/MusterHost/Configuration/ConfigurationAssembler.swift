@@ -18,6 +18,9 @@ struct ConfigurationAssembler {
     let sinkTypes: SinkRegistry
     var report: [Diagnostic] = []
     private(set) var includes: [Include] = []
+    var sites: [HostConfiguration.Site] = []
+    /// Names under `sites:`, faulty ones too.
+    var siteMarks: [(name: String, mark: SourceMark)] = []
     var sinks: [HostConfiguration.Sink] = []
     /// Names under `sinks:`, faulty ones too: a device may refer to them without a second message.
     var sinkMarks: [(name: String, mark: SourceMark)] = []
@@ -45,6 +48,7 @@ struct ConfigurationAssembler {
         includes = includes(members)
         let http = readHTTP(members)
         let journal = readJournal(members)
+        readSites(section(Keys.sites, in: members))
         readSinks(section(Keys.sinks, in: members))
         do throws(ConfigurationError) {
             if let values {
@@ -111,10 +115,12 @@ struct ConfigurationAssembler {
 
     func configuration(_ root: Root, files: [String]) -> HostConfiguration {
         let directory = ConfigurationPath.directory(of: rootMark.file)
-        return HostConfiguration(
+        var configuration = HostConfiguration(
             dataDirectory: ConfigurationPath.resolve(root.data, from: directory),
             baseDirectory: directory.isEmpty ? "." : directory, http: root.http, journal: root.journal, sinks: sinks,
             devices: devices.compactMap(\.device), files: files)
+        configuration.sites = sites
+        return configuration
     }
 }
 

@@ -16,9 +16,10 @@ enum ConfigurationKeys {
         static let http = "http"
         static let journal = "journal"
         static let defaults = "defaults"
+        static let sites = "sites"
         static let sinks = "sinks"
         static let devices = "devices"
-        static let sections = [http, journal, defaults, sinks, devices]
+        static let sections = [http, journal, defaults, sites, sinks, devices]
     }
 
     enum Journal {
@@ -46,13 +47,22 @@ enum ConfigurationKeys {
         static let schema = SettingsSchema(listen)
     }
 
+    enum Site {
+        static let concurrency = Setting.integer(
+            "concurrency", default: 4, in: 1...1_000,
+            "How many logs of the site's devices are read at the same time, at most; the others wait for their turn.",
+            unit: "devices")
+        static let schema = SettingsSchema(concurrency)
+    }
+
     enum Defaults {
         static let sinks = Setting.list("sinks", of: .text(), "Sinks of devices that name none.", example: "[audit]")
         static let schema = SettingsSchema(sinks)
 
         static let schedule = "schedule"
+        static let clock = "clock"
         static let lifecycle = "lifecycle"
-        static let sections = [schedule, lifecycle]
+        static let sections = [schedule, clock, lifecycle]
     }
 
     enum Device {
@@ -75,12 +85,16 @@ enum ConfigurationKeys {
             "day_begins", default: .zero, in: .zero ... .seconds(86_399),
             "How long after midnight a working day begins, for the policies that count a person's punches of the day.",
             example: "4h")
-        static let schema = SettingsSchema(name, location, driver, timezone, enabled, sinks, direction, dayBegins)
+        static let site = Setting.optionalString(
+            "site", "The place where the device hangs, one of sites: its devices share a way to the host.",
+            example: "hq")
+        static let schema = SettingsSchema(name, location, site, driver, timezone, enabled, sinks, direction, dayBegins)
 
         static let settings = "settings"
         static let schedule = "schedule"
+        static let clock = "clock"
         static let lifecycle = "lifecycle"
-        static let sections = [settings, schedule, lifecycle]
+        static let sections = [settings, schedule, clock, lifecycle]
     }
 
     enum Sink {
@@ -107,13 +121,47 @@ enum ConfigurationKeys {
 
     enum Schedule {
         static let poll = Setting.cron(
-            "poll", default: try? CronSchedule("*/5 * * * *"), "When the device's log is read, in its time zone.")
+            "poll", default: try? CronSchedule("*/5 * * * *"),
+            "When the device's log is read: minute, hour, day, month and weekday as in cron.")
+        static let every = Setting.duration(
+            "every", in: .seconds(1) ... .seconds(86_400),
+            "How often the device's log is read, in place of poll.", example: "5m"
+        ).optional
+        static let between = Setting<DayWindow>(
+            "between", .dayWindow, "The part of the day in which the log is read by the schedule.",
+            example: "06:00-20:00"
+        ).optional
+        static let timezone = Setting.timeZone(
+            "timezone", "Time zone of poll and between; otherwise that of the device."
+        ).optional
+        static let jitter = Setting.duration(
+            "jitter", default: .seconds(60), in: .zero ... .seconds(86_400),
+            "Runs come later by a part of this that is fixed for each device, so that a fleet does not read in one second."
+        )
+        static let offset = Setting.duration(
+            "offset", in: .zero ... .seconds(86_400), "Runs come later by exactly so much, in place of jitter.",
+            example: "90s"
+        ).optional
         static let window = Setting<PollWindow>(
             "window", .window, default: .all, "Which punches of the log are kept: all, today, or so many days as in 7d."
         )
         static let capture = Setting.bool(
             "capture", default: true, "Whether punches are also received as they happen, where the driver can.")
-        static let schema = SettingsSchema(poll, window, capture)
+        static let schema = SettingsSchema(poll, every, between, timezone, jitter, offset, window, capture)
+        /// Without the keys that stand in place of others.
+        static let sample = SettingsSchema(poll, between, timezone, jitter, window, capture)
+    }
+
+    enum Clock {
+        private static let standard = ClockPlan()
+
+        static let sync = Setting<ClockPlan.Sync>.choice(
+            "sync", default: standard.sync,
+            "Whether the device's clock is set: never, by drift (when it differs by more than max_drift), or daily.")
+        static let maxDrift = Setting.duration(
+            "max_drift", default: standard.maxDrift, in: .seconds(2) ... .seconds(86_400),
+            "What the device's clock may differ from the host's before an operator is told.")
+        static let schema = SettingsSchema(sync, maxDrift)
     }
 
     enum Lifecycle {
@@ -135,6 +183,18 @@ enum ConfigurationKeys {
         static let suspendAfter = Setting.duration(
             "suspend_after", default: standard.suspendAfter, in: .seconds(60) ... .seconds(366 * 86_400),
             "Without a connection for so long, capture is suspended until one succeeds.")
+        static let stableAfter = Setting.duration(
+            "stable_after", default: standard.stableAfter, in: .seconds(1) ... .seconds(86_400),
+            "A link that lasted so long lets the waits before new attempts begin anew.")
+        static let openTimeout = Setting.duration(
+            "open_timeout", default: standard.openTimeout, in: .seconds(1) ... .seconds(3_600),
+            "What opening a connection may take, with authentication and identification.")
+        static let keepAliveTimeout = Setting.duration(
+            "keep_alive_timeout", default: standard.keepAliveTimeout, in: .milliseconds(100) ... .seconds(3_600),
+            "What a device may take to say that it lives; after that the connection is taken for dead.")
+        static let heldRetry = Setting.duration(
+            "held_retry", default: standard.heldRetry, in: wait,
+            "How often a device is looked at that is held because another one answers at its address.")
         static let keepAliveIdle = Setting.duration(
             "keep_alive_idle", default: standard.keepAliveIdle, in: .seconds(1) ... .seconds(86_400),
             "A link that was silent for so long is asked whether it still lives.")
@@ -145,8 +205,9 @@ enum ConfigurationKeys {
             "poll_retries", of: .duration(in: wait), default: standard.pollRetries, count: 0...10,
             "Waits after which a failed poll is tried again before it waits for the schedule.")
         static let schema = SettingsSchema(
-            reconnectBase, reconnectCeiling, blockedRetry, alertAfter, suspendAfter, keepAliveIdle, identityRefresh,
-            pollRetries)
+            reconnectBase, reconnectCeiling, stableAfter, openTimeout, blockedRetry, heldRetry, alertAfter,
+            suspendAfter,
+            keepAliveIdle, keepAliveTimeout, identityRefresh, pollRetries)
     }
 }
 

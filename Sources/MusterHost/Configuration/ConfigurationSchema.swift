@@ -21,6 +21,10 @@ public enum ConfigurationSchema {
                     "How long punches are kept, and how much room they may take."
                 ),
                 (Keys.defaults, defaults, "What devices inherit."),
+                (
+                    Keys.sites, named(section(ConfigurationKeys.Site.schema, [])),
+                    "Places whose devices share a way to the host, by name."
+                ),
                 (Keys.sinks, named(sink(sinks)), "Places that punches are delivered to, by name."),
                 (Keys.devices, named(device(drivers)), "The devices, by name."),
             ])
@@ -28,6 +32,7 @@ public enum ConfigurationSchema {
             "$defs",
             .object([
                 "schedule": section(ConfigurationKeys.Schedule.schema, []),
+                "clock": section(ConfigurationKeys.Clock.schema, []),
                 "lifecycle": section(ConfigurationKeys.Lifecycle.schema, []),
             ]))
         guard case .object(let members) = schema else { return schema }
@@ -44,6 +49,7 @@ public enum ConfigurationSchema {
             Keys.schema,
             [
                 (Keys.schedule, reference("schedule"), "When and how devices are read."),
+                (Keys.clock, reference("clock"), "What is done about the devices' clocks."),
                 (Keys.lifecycle, reference("lifecycle"), "Waits of the devices' lives."),
             ])
     }
@@ -55,6 +61,7 @@ public enum ConfigurationSchema {
             [
                 (Keys.settings, .object(["type": ["object", "null"]]), "What the driver needs; see its own keys."),
                 (Keys.schedule, reference("schedule"), "When and how the device is read."),
+                (Keys.clock, reference("clock"), "What is done about the device's clock."),
                 (Keys.lifecycle, reference("lifecycle"), "Waits of the device's life."),
             ], replacing: [Keys.driver.key: JSONNode.choice(drivers.names)])
         return schema.adding(

@@ -4,6 +4,7 @@ import DeviceKit
 struct DeviceDefaults {
     var sinks: [String] = []
     var schedule: SettingsValues?
+    var clock: SettingsValues?
     var lifecycle: SettingsValues?
 }
 
@@ -31,11 +32,15 @@ extension ConfigurationAssembler {
         let driver = registration(members)
         let settings = driver.flatMap { readSettings($0, members, owner: section) }
         let sinks = sinkReferences(members, Keys.sinks, fallback: defaults.sinks)
-        let schedule = readSchedule(self.section(Keys.schedule, in: members))
+        let schedule = readSchedule(self.section(Keys.schedule, in: members), of: member.key)
+        let clock = readClock(self.section(Keys.clock, in: members))
+        let site = siteReference(members)
         let lifecycle = readLifecycle(self.section(Keys.lifecycle, in: members))
         var device: HostConfiguration.Device?
-        if let values, let driver, let settings, let schedule, let lifecycle {
+        if let values, let driver, let settings, let schedule, let clock, let lifecycle {
             device = makeDevice(member.key, values, driver, settings, schedule, lifecycle, sinks)
+            device?.clock = clock
+            device?.site = site
         }
         return DeviceDraft(
             name: member.key, mark: member.keyMark, values: values, driver: driver, settings: settings, sinks: sinks,
@@ -83,17 +88,81 @@ extension ConfigurationAssembler {
         return values
     }
 
-    private mutating func readSchedule(_ member: ConfigurationNode.Member?) -> HostConfiguration.Schedule? {
+    private mutating func readSchedule(
+        _ member: ConfigurationNode.Member?, of device: String
+    ) -> HostConfiguration.Schedule? {
         typealias Keys = ConfigurationKeys.Schedule
-        guard let values = layered(Keys.schema, defaults.schedule, member) else { return nil }
+        var own: SettingsValues?
+        if let member {
+            own = Keys.schema.decode(member.node, owner: member.keyMark, reportingTo: &report)
+            guard let own, agrees(own) else { return nil }
+        }
+        guard let values = layered(Keys.schema, defaults.schedule, own) else { return nil }
         do throws(ConfigurationError) {
+            let isEvery = Self.isNearer(Keys.every.key, than: Keys.poll.key, own, defaults.schedule)
+            let interval = isEvery ? try values.value(Keys.every) : nil
+            let cron = try values.value(Keys.poll)
+            let rhythm = interval.map { PollSchedule.Rhythm.every($0) } ?? .cron(cron)
+            let isOffset = Self.isNearer(Keys.offset.key, than: Keys.jitter.key, own, defaults.schedule)
+            let offset = isOffset ? try values.value(Keys.offset) : nil
+            let jitter = try values.value(Keys.jitter)
+            let shift = offset ?? DeviceID(device).map { PollSchedule.spread($0, over: jitter) } ?? .zero
             return HostConfiguration.Schedule(
-                poll: try values.value(Keys.poll), window: try values.value(Keys.window),
-                isCapturing: try values.value(Keys.capture))
+                poll: PollSchedule(rhythm, between: try values.value(Keys.between), shift: shift),
+                window: try values.value(Keys.window), isCapturing: try values.value(Keys.capture),
+                zone: try values.value(Keys.timezone))
         } catch {
             report += error.diagnostics
             return nil
         }
+    }
+
+    /// Of two keys that stand for one another: the device's own is nearer than that of the defaults.
+    private static func isNearer(
+        _ key: String, than other: String, _ own: SettingsValues?, _ defaults: SettingsValues?
+    ) -> Bool {
+        for values in [own, defaults] {
+            if values?.isGiven(key) == true { return true }
+            if values?.isGiven(other) == true { return false }
+        }
+        return false
+    }
+
+    /// Reports keys of which one stands in place of the other.
+    mutating func agrees(_ values: SettingsValues) -> Bool {
+        typealias Keys = ConfigurationKeys.Schedule
+        var isSound = true
+        for (one, other) in [(Keys.every.key, Keys.poll.key), (Keys.offset.key, Keys.jitter.key)]
+        where values.isGiven(one) && values.isGiven(other) {
+            report += values.error(one, "\(one) stands in place of \(other): only one of them can be given").diagnostics
+            isSound = false
+        }
+        return isSound
+    }
+
+    private mutating func readClock(_ member: ConfigurationNode.Member?) -> ClockPlan? {
+        typealias Keys = ConfigurationKeys.Clock
+        guard let values = layered(Keys.schema, defaults.clock, member) else { return nil }
+        do throws(ConfigurationError) {
+            return ClockPlan(sync: try values.value(Keys.sync), maxDrift: try values.value(Keys.maxDrift))
+        } catch {
+            report += error.diagnostics
+            return nil
+        }
+    }
+
+    /// The site that a device names; an unknown one is reported where it stands.
+    private mutating func siteReference(_ members: [ConfigurationNode.Member]) -> String? {
+        let setting = ConfigurationKeys.Device.site
+        guard let node = section(setting.key, in: members)?.node, let name = try? setting.type.read(node) else {
+            return nil
+        }
+        let known = siteMarks.map(\.name)
+        guard known.contains(name) else {
+            reportUnknown(name, "site", at: node, known: known)
+            return nil
+        }
+        return name
     }
 
     private mutating func readLifecycle(_ member: ConfigurationNode.Member?) -> LifecycleTimers? {
@@ -110,6 +179,12 @@ extension ConfigurationAssembler {
             own = schema.decode(member.node, owner: member.keyMark, reportingTo: &report)
             guard own != nil else { return nil }
         }
+        return layered(schema, defaults, own)
+    }
+
+    private func layered(
+        _ schema: SettingsSchema, _ defaults: SettingsValues?, _ own: SettingsValues?
+    ) -> SettingsValues? {
         guard let standard = try? schema.values() else { return nil }
         return standard.overlaid(with: defaults).overlaid(with: own)
     }
@@ -124,6 +199,10 @@ extension ConfigurationAssembler {
             timers.blockedRetry = try values.value(Keys.blockedRetry)
             timers.alertAfter = try values.value(Keys.alertAfter)
             timers.suspendAfter = try values.value(Keys.suspendAfter)
+            timers.stableAfter = try values.value(Keys.stableAfter)
+            timers.openTimeout = try values.value(Keys.openTimeout)
+            timers.keepAliveTimeout = try values.value(Keys.keepAliveTimeout)
+            timers.heldRetry = try values.value(Keys.heldRetry)
             timers.keepAliveIdle = try values.value(Keys.keepAliveIdle)
             timers.identityRefresh = try values.value(Keys.identityRefresh)
             timers.pollRetries = try values.value(Keys.pollRetries)

@@ -10,6 +10,8 @@ public struct HostConfiguration: Sendable {
     public var http: HTTP
     /// How much of the journal is kept.
     public var journal: Journal
+    /// Places where devices hang, in the order of the file.
+    public var sites: [Site] = []
     /// In the order of the file.
     public var sinks: [Sink]
     /// In the order of the files.
@@ -62,6 +64,19 @@ public struct HostConfiguration: Sendable {
         }
     }
 
+    /// A place whose devices share a way to the host.
+    public struct Site: Sendable, Hashable {
+        /// Its key under `sites:`.
+        public var name: String
+        /// So many logs of its devices are read at the same time, at most.
+        public var concurrency: Int
+
+        public init(name: String, concurrency: Int) {
+            self.name = name
+            self.concurrency = concurrency
+        }
+    }
+
     public struct Device: Sendable {
         public var id: DeviceID
         /// What people call it; the id when nothing was given.
@@ -80,20 +95,36 @@ public struct HostConfiguration: Sendable {
         public var directionPolicy = DirectionPolicy.device
         /// How long after midnight a working day begins.
         public var dayBegins = Duration.zero
+        /// The name of one of ``HostConfiguration/sites``.
+        public var site: String?
+        public var clock = ClockPlan()
     }
 
     /// When the log of a device is read, and how much of it.
     public struct Schedule: Sendable, Hashable {
-        public var poll: CronSchedule
+        public var poll: PollSchedule
         public var window: PollWindow
         /// Punches are also received as they happen, where the driver can.
         public var isCapturing: Bool
+        /// Of the hours in ``poll``; `nil` for that of the device.
+        public var zone: DeviceTimeZone?
+
+        public init(
+            poll: PollSchedule, window: PollWindow = .all, isCapturing: Bool = true, zone: DeviceTimeZone? = nil
+        ) {
+            self.poll = poll
+            self.window = window
+            self.isCapturing = isCapturing
+            self.zone = zone
+        }
     }
 
     /// The devices whose punches a sink gets, in the order of the files.
     public func devices(of sink: Sink) -> [Device] {
         devices.filter { $0.sinks.contains(sink.name) && (sink.devices?.contains($0.id.name) ?? true) }
     }
+
+    public subscript(site name: String) -> Site? { sites.first { $0.name == name } }
 
     public subscript(sink name: String) -> Sink? { sinks.first { $0.name == name } }
 
@@ -130,6 +161,27 @@ public enum PollWindow: Sendable, Hashable, CustomStringConvertible {
     }
 }
 
+/// What is done about a device's clock.
+public struct ClockPlan: Sendable, Hashable {
+    public enum Sync: String, Sendable, Hashable, CaseIterable {
+        /// It is watched and left alone.
+        case never
+        /// It is set when it differs by more than ``ClockPlan/maxDrift``.
+        case drift
+        /// It is set once a day, and when it differs by more than ``ClockPlan/maxDrift``.
+        case daily
+    }
+
+    public var sync = Sync.never
+    /// What it may differ from the host's clock before an operator is told.
+    public var maxDrift: Duration = .seconds(30)
+
+    public init(sync: Sync = .never, maxDrift: Duration = .seconds(30)) {
+        self.sync = sync
+        self.maxDrift = maxDrift
+    }
+}
+
 /// The waits of a device's life. Defaults are the product's.
 public struct LifecycleTimers: Sendable, Hashable {
     /// Before the first new attempt to connect; doubles with each failure.
@@ -142,10 +194,18 @@ public struct LifecycleTimers: Sendable, Hashable {
     public var alertAfter = 5
     /// Without a connection for so long, capture is suspended.
     public var suspendAfter: Duration = .seconds(86_400)
+    /// A link that lasted so long lets the waits before new attempts begin anew.
+    public var stableAfter: Duration = .seconds(60)
+    /// What opening a connection may take, with authentication and identification.
+    public var openTimeout: Duration = .seconds(120)
     /// A link that was silent for so long is asked whether it still lives.
     public var keepAliveIdle: Duration = .seconds(60)
+    /// What a device may take to say that it lives. After that the connection is taken for dead.
+    public var keepAliveTimeout: Duration = .seconds(15)
     /// How often identity and status of a connected device are read anew.
     public var identityRefresh: Duration = .seconds(300)
+    /// How often a device is looked at that is held because another one answers at its address.
+    public var heldRetry: Duration = .seconds(300)
     /// A failed poll is tried again after each of these, then waits for the schedule.
     public var pollRetries: [Duration] = [.seconds(300), .seconds(600), .seconds(1_200)]
 

@@ -31,7 +31,9 @@ public enum StarterConfiguration {
         # What devices inherit.
         defaults:
           schedule:
-        \(ConfigurationKeys.Schedule.schema.sample(indent: 4))
+        \(ConfigurationKeys.Schedule.sample.sample(indent: 4))
+          clock:
+        \(ConfigurationKeys.Clock.schema.sample(indent: 4))
           lifecycle:
         \(ConfigurationKeys.Lifecycle.schema.sample(indent: 4))
 

@@ -85,6 +85,17 @@ public struct ControlClient: Sendable {
         return .success(found)
     }
 
+    /// Lets the host do what an operator decides about a device.
+    /// - Returns: whether there was anything to decide.
+    public func decide(_ decision: DeviceDecision, of device: DeviceID) async throws(Failure) -> Bool {
+        let verb: ControlRequest.Verb =
+            switch decision {
+            case .accept: .accept
+            case .resume: .resume
+            }
+        return try await count(ControlRequest(verb: verb, devices: [device.name])) > 0
+    }
+
     private func count(_ request: ControlRequest) async throws(Failure) -> Int {
         let answer = try await ask(request)
         if let error = answer.error { throw .refused(error) }
@@ -148,6 +159,7 @@ extension SyncResult {
         duplicates = item.duplicates
         rejected = item.rejected
         skipped = item.skipped
+        completeThrough = item.completeThrough
         if let message = item.faultMessage {
             fault = DeviceFault(item.faultCode.flatMap { DeviceFault.Code(rawValue: $0) } ?? .unreachable, message)
         }
@@ -156,6 +168,7 @@ extension SyncResult {
     var controlItem: ControlAnswer.Item {
         ControlAnswer.Item(
             device: device.name, name: name, synced: synced, today: today, duplicates: duplicates,
-            rejected: rejected, skipped: skipped, faultCode: fault?.code.rawValue, faultMessage: fault?.message)
+            rejected: rejected, skipped: skipped, completeThrough: completeThrough, faultCode: fault?.code.rawValue,
+            faultMessage: fault?.message)
     }
 }

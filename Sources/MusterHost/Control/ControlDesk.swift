@@ -40,6 +40,7 @@ struct ControlDesk: Sendable {
                     error: "the running host has no device \(unknown): is its configuration another one? muster reload")
             }
             return ControlAnswer(results: await fleet.sync(request.devices).map(\.controlItem))
+        case .accept, .resume: return await decide(request)
         case .retry, .discard, .replay: return await deliverAgain(request)
         case .command: return await perform(request, report)
         }
@@ -61,6 +62,16 @@ struct ControlDesk: Sendable {
         case .success(let answer): return ControlAnswer(command: AnswerMessage(answer))
         case .failure(let fault): return ControlAnswer(faultCode: fault.code.rawValue, faultMessage: fault.message)
         }
+    }
+
+    private func decide(_ request: ControlRequest) async -> ControlAnswer {
+        guard let name = request.devices.first, let decision = DeviceDecision(rawValue: request.verb.rawValue),
+            let isDone = await fleet.decide(decision, of: name)
+        else {
+            return ControlAnswer(
+                error: "the running host has no device \(request.devices.first ?? ""): restart it after a change")
+        }
+        return ControlAnswer(count: isDone ? 1 : 0)
     }
 
     private func deliverAgain(_ request: ControlRequest) async -> ControlAnswer {

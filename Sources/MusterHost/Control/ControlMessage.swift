@@ -3,7 +3,9 @@ internal import Foundation
 
 /// What the command line asks a running host: one JSON object a line, one answer a line.
 struct ControlRequest: Codable, Sendable, Hashable {
-    enum Verb: String, Codable, Sendable { case sync, ping, retry, discard, replay, command, reload }
+    enum Verb: String, Codable, Sendable {
+        case sync, ping, retry, discard, replay, accept, resume, command, reload
+    }
 
     var verb: Verb
     /// Empty means all that are enabled; for a replay, all of the sink.
@@ -31,6 +33,7 @@ struct ControlAnswer: Codable, Sendable, Hashable {
         var duplicates: Int
         var rejected: Int
         var skipped: Int
+        var completeThrough: Instant?
         var faultCode: String?
         var faultMessage: String?
     }

@@ -70,6 +70,10 @@ extension DeviceReport {
         isRealtimeEnabled = status.isRealtimeEnabled
         realtimeDisabledAt = status.realtimeDisabledAt
         lastPollAt = status.lastPollAt
+        completeThrough = status.completeThrough
+        gapFrom = status.gap?.from
+        gapUntil = status.gap?.until
+        clockDrift = status.clockDrift
         conditions = status.conditions
     }
 }

@@ -46,7 +46,8 @@ public struct DeviceOperator: Sendable {
                 device: device.id, timeZone: device.zone, time: time, random: SystemRandom(), dialer: SocketDialer(),
                 log: LoggerBridge(log, "device", device.id.name))
         let driver = try device.driver.make(device.settings, context: context)
-        let session = try await SessionRunner.open(driver, time: time)
+        let session = try await SessionRunner.open(
+            driver, within: device.lifecycle.openTimeout, time: time)
         let execution = CommandExecution(device: device, time: time, services: services, progress: progress)
         let pending = PendingCommand(command, progress: progress)
         let outcome = await pending.perform(time: time) { () async throws(DeviceFault) in

@@ -59,7 +59,7 @@ public struct DeviceProbe: Sendable {
         let start = time.uptime()
         do throws(DeviceFault) {
             let driver = try device.driver.make(device.settings, context: makeContext(device))
-            let session = try await SessionRunner.open(driver, time: time)
+            let session = try await SessionRunner.open(driver, within: device.lifecycle.openTimeout, time: time)
             let outcome = ProbeStep.Outcome.passed("connected and authenticated")
             return (session, ProbeStep(name: "connect", outcome: outcome, duration: time.uptime() - start))
         } catch {

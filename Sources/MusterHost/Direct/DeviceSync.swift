@@ -1,5 +1,6 @@
 public import DeviceKit
 internal import Journal
+internal import Synchronization
 
 /// What a poll on request brought, as scripts read it.
 public struct SyncResult: Sendable, Hashable {
@@ -13,6 +14,8 @@ public struct SyncResult: Sendable, Hashable {
     /// Records that did not decode, and records from before the schedule's window.
     public var rejected: Int
     public var skipped: Int
+    /// Every punch that was made before this instant is in the journal; `nil` while that is not known.
+    public var completeThrough: Instant?
     /// `nil` when the log was read to its end.
     public var fault: DeviceFault?
 
@@ -41,6 +44,7 @@ public struct SyncResult: Sendable, Hashable {
         writer.member("duplicates", duplicates)
         writer.member("rejected", rejected)
         writer.member("skipped", skipped)
+        writer.member("complete_through", completeThrough?.description)
         writer.member("error", fault?.message)
         writer.member("error_code", fault?.code.rawValue)
         return writer.finish()
@@ -80,16 +84,10 @@ public struct DeviceSync: Sendable {
         _ device: HostConfiguration.Device, _ progress: (@Sendable (PollProgress) -> Void)?
     ) async throws(DeviceFault) -> PollSummary {
         let driver = try device.driver.make(device.settings, context: services.context(for: device))
-        let session = try await SessionRunner.open(driver, time: services.time)
-        guard let polling = session as? any PollingSession else {
-            await session.close()
-            throw DeviceFault(.unsupported, "the driver \(device.driver.manifest.id) does not read logs")
-        }
-        var poll = services.logPoll(for: device)
-        poll.progress = progress
+        let session = try await SessionRunner.open(
+            driver, within: device.lifecycle.openTimeout, time: services.time)
         do throws(DeviceFault) {
-            let summary = try await poll.run(polling)
-            await noteSuccess(device, session.identity)
+            let summary = try await poll(device, session, progress)
             await session.close()
             return summary
         } catch {
@@ -98,18 +96,62 @@ public struct DeviceSync: Sendable {
         }
     }
 
-    /// The listing of devices shows what was learned, as after a poll of the running host.
-    private func noteSuccess(_ device: HostConfiguration.Device, _ identity: DeviceIdentity) async {
+    /// Keeps what is learned for the listing of devices, as the running host does.
+    private func poll(
+        _ device: HostConfiguration.Device, _ session: any DeviceSession,
+        _ progress: (@Sendable (PollProgress) -> Void)?
+    ) async throws(DeviceFault) -> PollSummary {
+        guard let polling = session as? any PollingSession else {
+            throw DeviceFault(.unsupported, "the driver \(device.driver.manifest.id) does not read logs")
+        }
+        var keeper = await services.keeper(for: device)
+        guard keeper.identified(session.identity, now: services.time.now()) else {
+            await save(&keeper, device)
+            throw keeper.heldFault
+        }
+        guard (try? await services.gate.wait(device.id, site: device.site)) != nil else { throw .cancelled }
+        defer { services.gate.leave(device.id) }
+        let reading = try await ClockQuestion(time: services.time).ask(session)
+        let start = services.time.uptime()
+        keeper.look(now: services.time.now(), uptime: start)
+        keeper.pollBegan(reading, now: services.time.now(), uptime: start)
+        if let reading { _ = keeper.clockRead(reading) }
+        let findings = Findings()
+        var poll = services.logPoll(for: device)
+        poll.progress = progress
+        poll.found = { findings.add($0, $1) }
+        let summary = try await poll.run(polling)
         let now = services.time.now()
-        let stored = try? await services.journal.reader.status(for: device.id)
-        var status = stored ?? DeviceStatus(device: device.id, state: "idle", updatedAt: now)
-        status.state = "idle"
-        status.isConnected = false
-        status.identity = identity
-        status.lastPollAt = now
-        status.updatedAt = now
-        services.board.update(DeviceReport(device, status))
-        await services.writer.saveStatus(status)
+        for (inventory, reset) in findings.all { keeper.found(inventory, reset, now: now) }
+        keeper.polled(summary, took: services.time.uptime() - start, now: now)
+        await save(&keeper, device)
+        return summary
+    }
+
+    private func save(_ keeper: inout StatusKeeper, _ device: HostConfiguration.Device) async {
+        keeper.rest()
+        keeper.stamp(services.time.now())
+        services.board.update(DeviceReport(device, keeper.status))
+        await services.writer.saveStatus(keeper.status)
+    }
+}
+
+/// What a poll finds on its way.
+private final class Findings: Sendable {
+    private let list = Mutex<[(LogInventory?, SourceReset?)]>([])
+
+    var all: [(LogInventory?, SourceReset?)] { list.withLock { $0 } }
+
+    func add(_ inventory: LogInventory?, _ reset: SourceReset?) { list.withLock { $0.append((inventory, reset)) } }
+}
+
+extension HostServices {
+    /// What the journal knows of a device. A status that cannot be read is made anew.
+    func keeper(for device: HostConfiguration.Device) async -> StatusKeeper {
+        var keeper = StatusKeeper(
+            device.id, StatusKeeper.Plan(zone: device.zone, clock: device.clock), now: time.now())
+        if let stored = try? await journal.reader.status(for: device.id) { keeper.restore(stored) }
+        return keeper
     }
 }
 
@@ -125,7 +167,9 @@ extension HostServices {
             }
         // The count is for people; a journal that cannot be read shows itself elsewhere.
         let today = try? await journal.reader.count(.init(device: device.id, since: since))
-        return SyncResult(device, outcome, today: today ?? 0)
+        var result = SyncResult(device, outcome, today: today ?? 0)
+        result.completeThrough = try? await journal.reader.status(for: device.id)?.completeThrough
+        return result
     }
 }
 

@@ -34,6 +34,14 @@ public enum DeviceEvent: Sendable, Hashable {
     case suspended
     /// Capture is taken up again.
     case resumed
+    /// Its clock was read: how far it is ahead of the host's.
+    case clockRead(drift: Duration)
+    /// The host set its clock, forwards or (negative) backwards.
+    case clockSet(by: Duration, acrossPunches: Bool)
+    /// All punches before this instant are in the journal.
+    case complete(through: Instant)
+    /// An operator accepted what is there now.
+    case accepted
     case raised(DeviceCondition)
     /// The condition as it last was.
     case cleared(DeviceCondition)

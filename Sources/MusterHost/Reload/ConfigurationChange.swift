@@ -36,6 +36,7 @@ public struct ConfigurationChange: Sendable, Hashable {
             isMoved ? .restarted(["path"]) : before.effect(of: after, old: old, new: new)
         }
         if old.journal != new.journal { adjusted.append("journal") }
+        if old.sites != new.sites { adjusted.append("sites") }
         if old.dataDirectory != new.dataDirectory { needsRestart.append("data") }
         if old.http != new.http { needsRestart.append("http") }
     }
@@ -89,10 +90,12 @@ extension HostConfiguration.Device {
         let session: [(String, Bool)] = [
             ("driver", driver.manifest.id != new.driver.manifest.id), ("settings", settings != new.settings),
             ("timezone", zone != new.zone), ("schedule", schedule != new.schedule),
-            ("lifecycle", lifecycle != new.lifecycle), ("enabled", isEnabled != new.isEnabled),
+            ("clock", clock != new.clock), ("lifecycle", lifecycle != new.lifecycle),
+            ("enabled", isEnabled != new.isEnabled),
         ]
         let description: [(String, Bool)] = [
-            ("name", name != new.name), ("location", location != new.location), ("sinks", sinks != new.sinks),
+            ("name", name != new.name), ("location", location != new.location), ("site", site != new.site),
+            ("sinks", sinks != new.sinks),
             ("direction", directionPolicy != new.directionPolicy), ("day_begins", dayBegins != new.dayBegins),
         ]
         return .of(restarting: session, adjusting: description)

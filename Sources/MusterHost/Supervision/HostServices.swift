@@ -15,13 +15,17 @@ public struct HostServices: Sendable {
     let board: DeviceBoard
     /// How full the journal is.
     let gauge: QuotaGauge
+    /// Whose turn it is at sites with a limit.
+    let gate: SiteGate
 
     /// - Parameters:
     ///   - devices: those whose state is shown to sinks.
+    ///   - sites: where only so many logs are read at the same time.
     ///   - onFatal: the journal can no longer be trusted; the process must stop.
     public init(
         journal: PunchJournal, time: any TimeSource = SystemTime(), random: any RandomSource = SystemRandom(),
         dialer: any Dialer, log: Logger, devices: [HostConfiguration.Device] = [],
+        sites: [HostConfiguration.Site] = [],
         onFatal: @escaping @Sendable (JournalError) -> Void
     ) async throws(JournalError) {
         self.journal = journal
@@ -30,6 +34,7 @@ public struct HostServices: Sendable {
         self.dialer = dialer
         self.log = log
         gauge = QuotaGauge()
+        gate = SiteGate(sites)
         events = HostEvents(time: time)
         writer = JournalWriter(journal, time: time, gauge: gauge, events: events, log: log, onFatal: onFatal)
         board = try await DeviceBoard(devices, journal.reader)

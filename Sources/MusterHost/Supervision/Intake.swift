@@ -1,9 +1,9 @@
-internal import DeviceKit
+package import DeviceKit
 internal import Journal
 
 /// Makes punches of what a device records: resolves the zone, judges the time, and keeps what the window asks for.
-struct Intake: Sendable {
-    let device: DeviceID
+package struct Intake: Sendable {
+    package let device: DeviceID
     let zone: DeviceTimeZone
     let source: Punch.Source
 
@@ -13,9 +13,14 @@ struct Intake: Sendable {
     private(set) var last: Moment?
 
     /// A person's punch of the device.
-    struct Moment: Sendable, Hashable {
-        let code: String
-        let instant: Instant
+    package struct Moment: Sendable, Hashable {
+        package let code: String
+        package let instant: Instant
+
+        package init(code: String, instant: Instant) {
+            self.code = code
+            self.instant = instant
+        }
     }
 
     struct Memory: Sendable, Equatable {
@@ -29,7 +34,7 @@ struct Intake: Sendable {
     private static let earliestPlausible = Instant(secondsSince1970: 946_684_800)  // 2000-01-01
     private static let longestAhead = Duration.seconds(86_400)
 
-    init(device: DeviceID, zone: DeviceTimeZone, source: Punch.Source) {
+    package init(device: DeviceID, zone: DeviceTimeZone, source: Punch.Source) {
         self.device = device
         self.zone = zone
         self.source = source
@@ -38,7 +43,7 @@ struct Intake: Sendable {
     /// - Parameters:
     ///   - known: when it was, where somebody knows better than the wall clock.
     ///   - now: when the host received the record.
-    mutating func punch(_ record: PunchRecord, at known: Instant? = nil, receivedAt now: Instant) -> Punch {
+    package mutating func punch(_ record: PunchRecord, at known: Instant? = nil, receivedAt now: Instant) -> Punch {
         var notes: [String] = []
         let time = known ?? instant(of: record, now: now, &notes)
         last = Moment(code: record.code, instant: time)

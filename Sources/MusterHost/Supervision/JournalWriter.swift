@@ -91,6 +91,9 @@ final class JournalWriter: Sendable {
         }
     }
 
+    /// The time of a device's newest punch; `nil` when there is none, or when the journal does not say.
+    func newestPunch(of device: DeviceID) async -> Instant? { try? await journal.reader.newestTime(of: device) }
+
     func saveStatus(_ status: DeviceStatus) async {
         do throws(JournalError) {
             try await journal.saveStatus(status)

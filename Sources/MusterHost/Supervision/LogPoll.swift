@@ -3,6 +3,8 @@ internal import Journal
 
 /// What a poll brought.
 public struct PollSummary: Sendable, Hashable {
+    public init() {}
+
     /// Records that the device sent in this poll.
     public var read = 0
     /// Punches that the journal did not have.
@@ -39,59 +41,36 @@ struct LogPoll: Sendable {
     var found: (@Sendable (LogInventory?, SourceReset?) -> Void)?
 
     static let pageLimit = 2_000
-    /// So many pages in a row without a record end a poll.
-    static let maximumIdlePages = 100
     /// What a driver may take for a page: whole logs are verified within one.
     static let pageTimeout = Duration.seconds(900)
 
     /// While a page is being made durable the device is asked for the next one.
     func run(_ session: any PollingSession) async throws(DeviceFault) -> PollSummary {
-        let start = try await place()
-        var intake = Intake(device: device, zone: zone, source: .poll)
-        intake.memory.logTime = start.logTime
-        var summary = PollSummary()
-        var page = try await fetch(session, after: start.cursor).get()
-        var idlePages = 0
+        let stored = try await writer.cursor(for: device)
+        var work = PollWork(device: device, zone: zone, window: window, stored: stored, now: time.now())
+        var page = try await fetch(session, after: work.place).get()
         while true {
-            // A driver that promises more and brings nothing would keep the host busy for ever.
-            idlePages = page.records.isEmpty && page.rejected.isEmpty ? idlePages + 1 : 0
-            guard idlePages < Self.maximumIdlePages else {
-                throw DeviceFault(.malformed, "the device promises more of its log and sends nothing")
-            }
-            if page.reset != nil { intake.memory.logTime = nil }
-            try await recall(page.records, &intake)
-            let entry = entry(page, floor: start.floor, &intake, &summary)
+            let known = try await recall(work.doubt(page))
+            let entry = try work.take(page, known: known, now: time.now())
+            found?(page.inventory, page.reset)
             async let committed = writer.commit(entry)
-            guard page.hasMore else {
-                add(try await committed.get(), to: &summary)
-                return summary
+            guard !work.isAtEnd else {
+                work.committed(try await committed.get())
+                return work.summary
             }
-            let place = page.cursor
-            let total = page.inventory?.recordCount
+            let place = work.place
             async let next = fetch(session, after: place)
-            add(try await committed.get(), to: &summary)
-            progress?(PollProgress(read: summary.read, total: total))
+            work.committed(try await committed.get())
+            progress?(PollProgress(read: work.summary.read, total: page.inventory?.recordCount))
             await writer.throttle()
             page = try await next.get()
             if Task.isCancelled { throw .cancelled }
         }
     }
 
-    /// Where to begin. The floor is fixed at the first contact, so that nothing made since is ever skipped; a window
-    /// that was widened to everything reads from the oldest record again.
-    private func place() async throws(DeviceFault) -> (cursor: Cursor?, floor: LocalDateTime?, logTime: Instant?) {
-        let stored = try await writer.cursor(for: device)
-        guard let stored else {
-            return (nil, HistoryFloor.start(of: window, zone: zone, now: time.now()), nil)
-        }
-        if window == .all, stored.floor != nil { return (nil, nil, nil) }
-        return (stored.cursor, stored.floor, stored.logTime)
-    }
-
-    /// Looks up what the journal has of a repeated hour: one night a year, so that other polls ask nothing.
-    private func recall(_ records: [PunchRecord], _ intake: inout Intake) async throws(DeviceFault) {
-        guard let span = Intake.doubt(records, zone: zone) else { return }
-        intake.memory.known = try await writer.moments(of: device, in: span)
+    private func recall(_ span: ClosedRange<Instant>?) async throws(DeviceFault) -> Set<Intake.Moment> {
+        guard let span else { return [] }
+        return try await writer.moments(of: device, in: span)
     }
 
     private func fetch(
@@ -111,31 +90,5 @@ struct LogPoll: Sendable {
         case .expired(.failure):
             return .failure(DeviceFault(.timedOut, "the device sent no page of its log within \(Self.pageTimeout)"))
         }
-    }
-
-    private func entry(
-        _ page: PollPage, floor: LocalDateTime?, _ intake: inout Intake, _ summary: inout PollSummary
-    ) -> JournalEntry {
-        let now = time.now()
-        var punches: [Punch] = []
-        punches.reserveCapacity(page.records.count)
-        for record in page.records {
-            let punch = intake.punch(record, receivedAt: now)
-            if let floor, record.localTime < floor { summary.skipped += 1 } else { punches.append(punch) }
-        }
-        summary.read += page.records.count + page.rejected.count
-        if let reset = page.reset { summary.reset = reset.message }
-        found?(page.inventory, page.reset)
-        return JournalEntry(
-            device: device, punches: punches, rejected: page.rejected,
-            cursor: page.cursor.map { .set($0, floor: floor, logTime: intake.last?.instant) } ?? .keep,
-            beginsEpoch: page.reset != nil,
-            receivedAt: now)
-    }
-
-    private func add(_ receipt: CommitReceipt, to summary: inout PollSummary) {
-        summary.journaled += receipt.journaled
-        summary.duplicates += receipt.duplicates
-        summary.rejected += receipt.rejected
     }
 }

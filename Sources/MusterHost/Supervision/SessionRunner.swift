@@ -4,7 +4,7 @@ internal import Synchronization
 /// One session from its opening to its end: performs what the supervisor asks, one thing at a time, beside the capture.
 struct SessionRunner: Sendable {
     enum Command: Sendable {
-        case capture, poll, keepAlive, refresh
+        case capture, poll, keepAlive, refresh, setClock
         case command(PendingCommand)
     }
 
@@ -13,6 +13,13 @@ struct SessionRunner: Sendable {
         case event(SupervisorEvent)
         case identified(DeviceIdentity)
         case found(LogInventory?, SourceReset?)
+        /// The log is about to be asked for. The clock was read before, where the device has one.
+        case pollBegan(ClockSample?, now: Instant, uptime: Duration)
+        case clock(ClockSample)
+        /// The clock was set; as it is afterwards, and the newest punch of the journal.
+        case clockSet(ClockSample, newestPunch: Instant?)
+        /// The device does not let its clock be set.
+        case clockSettingFailed(DeviceFault)
         case polled(Result<PollSummary, DeviceFault>, took: Duration)
     }
 
@@ -23,10 +30,6 @@ struct SessionRunner: Sendable {
     let heard: @Sendable () -> Void
     let report: @Sendable (Report) -> Void
 
-    /// What opening may take, with its several questions.
-    static let openTimeout = Duration.seconds(120)
-    /// What a device may take to say that it lives.
-    static let keepAliveTimeout = Duration.seconds(15)
     private static let refreshTimeout = Duration.seconds(60)
 
     /// Returns when the commands end, the task is cancelled, or the device could not be opened. The session is then
@@ -34,7 +37,7 @@ struct SessionRunner: Sendable {
     func run() async {
         let session: any DeviceSession
         do throws(DeviceFault) {
-            session = try await Self.open(driver, time: services.time)
+            session = try await Self.open(driver, within: device.lifecycle.openTimeout, time: services.time)
         } catch {
             return report(.event(.openFailed(error)))
         }
@@ -55,9 +58,9 @@ struct SessionRunner: Sendable {
 
     /// Opens a session within the time that opening may take.
     static func open(
-        _ driver: any DeviceDriver, time: any TimeSource
+        _ driver: any DeviceDriver, within limit: Duration, time: any TimeSource
     ) async throws(DeviceFault) -> any DeviceSession {
-        let outcome = await time.withDeadline(openTimeout) { () async -> Result<any DeviceSession, DeviceFault> in
+        let outcome = await time.withDeadline(limit) { () async -> Result<any DeviceSession, DeviceFault> in
             do throws(DeviceFault) {
                 return .success(try await driver.open())
             } catch {
@@ -70,7 +73,7 @@ struct SessionRunner: Sendable {
             await session.close()
             fallthrough
         case .expired(.failure):
-            throw DeviceFault(.timedOut, "the device could not be opened within \(openTimeout)")
+            throw DeviceFault(.timedOut, "the device could not be opened within \(limit)")
         }
     }
 
@@ -93,12 +96,13 @@ struct SessionRunner: Sendable {
         case .command(let pending): await perform(pending, on: session)
         case .keepAlive:
             guard let living = session as? any KeepAlive else { return report(.event(.operationFinished)) }
-            await limited(to: Self.keepAliveTimeout) { () async throws(DeviceFault) in try await living.keepAlive() }
-        case .refresh:
-            guard let counting = session as? any LogInventoryReading else { return report(.event(.operationFinished)) }
-            await limited(to: Self.refreshTimeout) { () async throws(DeviceFault) in
-                report(.found(try await counting.readInventory(), nil))
+            await limited(to: device.lifecycle.keepAliveTimeout) { () async throws(DeviceFault) in
+                try await living.keepAlive()
             }
+        case .refresh:
+            await limited(to: Self.refreshTimeout) { () async throws(DeviceFault) in try await refresh(session) }
+        case .setClock:
+            await limited(to: Self.refreshTimeout) { () async throws(DeviceFault) in try await setClock(session) }
         }
     }
 
@@ -117,12 +121,42 @@ struct SessionRunner: Sendable {
         }
     }
 
+    /// Reads anew what is known of the device: who it is, how full its log is, what its clock shows.
+    private func refresh(_ session: any DeviceSession) async throws(DeviceFault) {
+        if let telling = session as? any IdentityReading { report(.identified(try await telling.readIdentity())) }
+        if let counting = session as? any LogInventoryReading {
+            report(.found(try await counting.readInventory(), nil))
+        }
+        if let reading = try await readClock(session) { report(.clock(reading)) }
+    }
+
+    /// What the clock shows, with the moment in the middle between question and answer; `nil` where there is none to be
+    /// read.
+    private func readClock(_ session: any DeviceSession) async throws(DeviceFault) -> ClockSample? {
+        try await ClockQuestion(time: services.time).ask(session)
+    }
+
+    private func setClock(_ session: any DeviceSession) async throws(DeviceFault) {
+        guard let clock = session as? any DeviceClock else { return }
+        let newest = await services.writer.newestPunch(of: device.id)
+        do throws(DeviceFault) {
+            // The device cuts what is less than a second.
+            try await clock.setClock(device.zone.localTime(at: services.time.now() + .milliseconds(500)))
+        } catch {
+            guard SupervisorMachine.spares(error) else { throw error }
+            return report(.clockSettingFailed(error))
+        }
+        if let reading = try await readClock(session) { report(.clockSet(reading, newestPunch: newest)) }
+    }
+
     private func poll(_ session: any DeviceSession) async {
         guard let polling = session as? any PollingSession else { return report(.event(.pollFinished)) }
         var poll = services.logPoll(for: device)
         poll.found = { report(.found($0, $1)) }
         let start = services.time.uptime()
         do throws(DeviceFault) {
+            let reading = try await readClock(session)
+            report(.pollBegan(reading, now: services.time.now(), uptime: services.time.uptime()))
             let summary = try await poll.run(polling)
             report(.polled(.success(summary), took: services.time.uptime() - start))
             report(.event(.pollFinished))

@@ -17,10 +17,8 @@ public actor Supervisor {
     private let log: Logger
     private let driver: (any DeviceDriver)?
     private var machine: SupervisorMachine
-    private var status: DeviceStatus
+    private var keeper: StatusKeeper
     private var savedStatus: DeviceStatus?
-    /// How long the device was away, until its log has been read again.
-    private var absence: Duration?
 
     private nonisolated let inbox: AsyncStream<Message>
     private nonisolated let post: AsyncStream<Message>.Continuation
@@ -43,6 +41,9 @@ public actor Supervisor {
         /// From a session; those of one that was given up are ignored.
         case report(session: Int, SessionRunner.Report)
         case timer(Duration)
+        /// The device's turn at its site, for the poll of this session.
+        case turn(session: Int)
+        case accept(CheckedContinuation<Bool, Never>)
         case sync(CheckedContinuation<Result<PollSummary, DeviceFault>, Never>)
         case command(PendingCommand)
     }
@@ -67,15 +68,10 @@ public actor Supervisor {
         log[metadataKey: "device"] = "\(device.id)"
         self.log = log
         (inbox, post) = AsyncStream.makeStream(of: Message.self)
-        status = DeviceStatus(device: device.id, state: "connecting", updatedAt: services.time.now())
+        keeper = StatusKeeper(
+            device.id, StatusKeeper.Plan(zone: device.zone, clock: device.clock), now: services.time.now())
         driver = try? device.driver.make(device.settings, context: services.context(for: device))
-        let manifest = device.driver.manifest
-        machine = SupervisorMachine(
-            SupervisorMachine.Plan(
-                isEnabled: device.isEnabled,
-                isCapturing: device.schedule.isCapturing && manifest.intakes.contains(.capturing),
-                canPoll: manifest.intakes.contains(.polling), schedule: device.schedule.poll, zone: device.zone,
-                timers: device.lifecycle))
+        machine = SupervisorMachine(SupervisorMachine.Plan(device, suspendedSince: nil))
     }
 
     // MARK: From outside
@@ -98,7 +94,8 @@ public actor Supervisor {
             switch message {
             case .sync(let continuation): continuation.resume(returning: .failure(.cancelled))
             case .command(let pending): pending.finish(.failure(.cancelled))
-            default: break
+            case .accept(let continuation): continuation.resume(returning: false)
+            case .event, .report, .timer, .turn: break
             }
         }
         failSyncs(.cancelled)
@@ -116,7 +113,7 @@ public actor Supervisor {
     /// - Parameter device: with the same driver, settings, zone, schedule and lifecycle.
     public func describe(as device: HostConfiguration.Device) {
         described.withLock { $0 = device }
-        services.board.update(DeviceReport(device, status))
+        services.board.update(DeviceReport(device, keeper.status))
     }
 
     /// Polls the device now, connecting if needed.
@@ -139,8 +136,19 @@ public actor Supervisor {
         return await pending.outcome(within: command.limit + Self.commandPatience, time: services.time)
     }
 
+    /// An operator accepts what is there now: another device at the address, a gap, what is shown for their notice.
+    /// - Returns: whether there was anything to accept.
+    public func accept() async -> Bool {
+        await withCheckedContinuation { continuation in
+            if case .terminated = post.yield(.accept(continuation)) { continuation.resume(returning: false) }
+        }
+    }
+
+    /// An operator wants the device tried now, whatever it waits for, and capture taken up again.
+    public nonisolated func resume() { post.yield(.event(.resumeRequested)) }
+
     /// What is known of the device at this moment.
-    public var currentStatus: DeviceStatus { status }
+    public var currentStatus: DeviceStatus { keeper.status }
 
     // MARK: Events
 
@@ -153,27 +161,41 @@ public actor Supervisor {
         case .timer(let deadline):
             if timer == deadline { timer = nil }
             await handle(.timePassed, &group)
+        case .turn(let session):
+            if session == sessionNumber { commands?.yield(.poll) }
         case .sync(let continuation): await begin(continuation, &group)
         case .command(let pending): await begin(pending, &group)
+        case .accept(let continuation):
+            continuation.resume(returning: keeper.accept())
+            await handle(.accepted, &group)
         }
     }
 
     private func receive(_ report: SessionRunner.Report, _ group: inout DiscardingTaskGroup) async {
         switch report {
         case .event(let event): await handle(event, &group)
-        case .identified(let identity): identified(identity)
+        case .identified(let identity): await identified(identity, &group)
         case .found(let inventory, let reset): found(inventory, reset)
-        case .polled(let outcome, let took): polled(outcome, took)
+        case .pollBegan(let reading, let now, let uptime):
+            keeper.pollBegan(reading, now: now, uptime: uptime)
+            if let reading { await clockRead(reading, &group) }
+        case .clock(let reading): await clockRead(reading, &group)
+        case .clockSet(let reading, let newestPunch): clockSet(reading, newestPunch)
+        case .clockSettingFailed(let fault):
+            keeper.clockSettingFailed(uptime: services.time.uptime())
+            log.warning("the device's clock cannot be set", metadata: ["error": "\(fault)"])
+        case .polled(let outcome, let took): await polled(outcome, took)
         }
     }
 
     private func handle(_ event: SupervisorEvent, _ group: inout DiscardingTaskGroup) async {
         let moment = moment
         var random = RandomGenerator(services.random)
-        let before = machine.state.name
-        for action in machine.handle(event, at: moment, using: &random) { perform(action) }
-        if event == .opened, machine.state.session != nil { connected() }
-        if machine.state.name != before { tell(.entered(state: machine.state.name)) }
+        keeper.look(now: moment.now, uptime: moment.uptime)
+        let actions = machine.handle(event, at: moment, using: &random)
+        keeper.follow(machine, event, actions, now: moment.now)
+        endTurn(event)
+        for action in actions { perform(action) }
         failSyncsIfAway(event)
         await publish()
         setTimer(&group)
@@ -204,58 +226,28 @@ public actor Supervisor {
         case .startCapture: commands?.yield(.capture)
         case .poll:
             pollsBegun += 1
-            commands?.yield(.poll)
+            beginPoll()
         case .keepAlive: commands?.yield(.keepAlive)
         case .refresh: commands?.yield(.refresh)
+        case .setClock: commands?.yield(.setClock)
         case .command: startCommand()
         case .close: abandonSession()
-        default:
-            SupervisorLog.write(action, to: log)
-            noteChange(action)
+        default: SupervisorLog.write(action, to: log)
         }
     }
 
-    /// Conditions and events that follow from a change in the device's life.
-    private func noteChange(_ action: SupervisorAction) {
-        switch action {
-        case .logAway(let fault): tell(.wentAway(fault))
-        case .logBack(let away):
-            absence = away
-            tell(.cameBack(after: away))
-        case .logBlocked(let fault):
-            tell(.blocked(fault))
-            raise(.unauthorised, fault.message)
-        case .logFaulted(let fault):
-            tell(.faulted(fault))
-            raise(.faulted, fault.message)
-        case .alert(let failures, let fault): tell(.failing(failures: failures, fault))
-        case .logSuspended:
-            tell(.suspended)
-            raise(.captureSuspended, "no connection for a long time: punches are only polled")
-        case .logResumed: tell(.resumed)
-        case .open, .startCapture, .poll, .keepAlive, .refresh, .command, .close, .logPollFailed: break
+    /// The poll begins when it is the device's turn at its site.
+    private func beginPoll() {
+        let (number, post) = (sessionNumber, post)
+        let isFree = services.gate.enter(device.id, site: device.site) { post.yield(.turn(session: number)) }
+        if isFree { commands?.yield(.poll) }
+    }
+
+    private func endTurn(_ event: SupervisorEvent) {
+        switch event {
+        case .pollFinished, .pollFailed: services.gate.leave(device.id)
+        default: break
         }
-    }
-
-    private func connected() {
-        tell(.connected)
-        for code in [DeviceCondition.Code.unauthorised, .faulted, .captureSuspended] { clear(code) }
-    }
-
-    private func tell(_ event: DeviceEvent) { services.events.send(.device(device.id, event)) }
-
-    private func raise(
-        _ code: DeviceCondition.Code, _ message: String, severity: DeviceCondition.Severity? = nil
-    ) {
-        let before = status.conditions[code]
-        let condition = DeviceCondition(code, message, severity: severity, since: services.time.now())
-        let change = status.conditions.raise(condition)
-        guard let now = status.conditions[code] else { return }
-        if change == .began || before.map({ $0.severity < now.severity }) == true { tell(.raised(now)) }
-    }
-
-    private func clear(_ code: DeviceCondition.Code) {
-        if let condition = status.conditions.clear(code) { tell(.cleared(condition)) }
     }
 
     private func open() {
@@ -289,6 +281,7 @@ public actor Supervisor {
     private func abandonSession() {
         commands?.finish()
         commands = nil
+        services.gate.leave(device.id)
         sessionTask?.cancel()
         endRunningCommand()
         // What the old session still has to say no longer matters.
@@ -308,74 +301,69 @@ public actor Supervisor {
     private func restoreStatus() async {
         // A status that cannot be read is made anew.
         guard let stored = try? await services.journal.reader.status(for: device.id) else { return }
-        status.identity = stored.identity
-        status.inventory = stored.inventory
-        status.lastPollAt = stored.lastPollAt
-        status.lastError = stored.lastError
-        status.lastErrorAt = stored.lastErrorAt
-        status.conditions = stored.conditions
+        keeper.restore(stored)
+        machine = SupervisorMachine(
+            SupervisorMachine.Plan(
+                device, suspendedSince: stored.isRealtimeEnabled ? nil : stored.realtimeDisabledAt))
     }
 
-    private func identified(_ identity: DeviceIdentity) {
-        if let old = status.identity.serialNumber, let new = identity.serialNumber, old != new {
-            raise(.deviceReplaced, "the device has the serial number \(new), before it was \(old)")
-            log.warning("another device answers at this address", metadata: ["serial": "\(new)", "before": "\(old)"])
+    private func identified(_ identity: DeviceIdentity, _ group: inout DiscardingTaskGroup) async {
+        let expected = keeper.status.acceptedSerial
+        let wasHeld = keeper.status.heldSerial
+        guard !keeper.identified(identity, now: services.time.now()) else { return }
+        if wasHeld != keeper.status.heldSerial {
+            log.error(
+                "ADMIN ALERT another device answers at this address: nothing is taken from it until it is accepted",
+                metadata: ["serial": "\(identity.serialNumber ?? "")", "expected": "\(expected ?? "")"])
         }
-        status.identity = identity
+        failSyncs(keeper.heldFault)
+        failCommands(keeper.heldFault)
+        await handle(.anotherAnswers, &group)
     }
 
     private func found(_ inventory: LogInventory?, _ reset: SourceReset?) {
-        if let inventory {
-            status.inventory = inventory
-            noteFill(inventory)
-        }
+        keeper.found(inventory, reset, now: services.time.now())
         guard let reset else { return }
         if reset.reason == .logCleared {
             log.notice("the device's log was cleared, as it was asked for")
             return
         }
-        if reset.reason == .logRewritten { raise(.logCleared, reset.message) }
         log.warning("the device's log begins anew: reading all of it", metadata: ["reason": "\(reset.message)"])
     }
 
-    /// The log's fill at which an operator is told, and the one below which it is well again.
-    private static let nearlyFull = (warning: 0.9, critical: 0.98, well: 0.85)
-    /// How long an operator is shown that a log was read anew.
-    private static let clearedShown = Duration.seconds(86_400)
-
-    private func noteFill(_ inventory: LogInventory) {
-        guard let count = inventory.recordCount, let capacity = inventory.recordCapacity, capacity > 0 else { return }
-        let share = Double(count) / Double(capacity)
-        if share >= Self.nearlyFull.warning {
-            raise(
-                .logNearlyFull, "the device's log holds \(count) of \(capacity) records",
-                severity: share >= Self.nearlyFull.critical ? .critical : .warning)
-        } else if share < Self.nearlyFull.well {
-            clear(.logNearlyFull)
+    private func clockRead(_ reading: ClockSample, _ group: inout DiscardingTaskGroup) async {
+        let before = keeper.status.conditions
+        let wantsSetting = keeper.clockRead(reading)
+        for code in [DeviceCondition.Code.clockOff, .clockUnreadable] where before[code] == nil {
+            guard let condition = keeper.status.conditions[code] else { continue }
+            log.warning("the device's clock is off", metadata: ["reason": "\(condition.message)"])
         }
+        if wantsSetting { await handle(.clockSettingWanted, &group) }
     }
 
-    private func polled(_ outcome: Result<PollSummary, DeviceFault>, _ took: Duration) {
+    private func clockSet(_ reading: ClockSample, _ newestPunch: Instant?) {
+        let before = keeper.status.clockDrift
+        keeper.clockSet(reading, newestPunch: newestPunch)
+        log.notice(
+            "the device's clock was set",
+            metadata: ["was ahead by": "\(before.map { "\($0.components.seconds) s" } ?? "unknown")"])
+        guard let condition = keeper.status.conditions[.clockSetBack] else { return }
+        log.warning("the clock went back past punches", metadata: ["reason": "\(condition.message)"])
+    }
+
+    private func polled(_ outcome: Result<PollSummary, DeviceFault>, _ took: Duration) async {
         switch outcome {
         case .success(let summary):
-            let now = services.time.now()
-            status.lastPollAt = now
-            if summary.reset == nil {
-                clear(.deviceReplaced)
-                if let shown = status.conditions[.logCleared], now - shown.since >= Self.clearedShown {
-                    clear(.logCleared)
-                }
-            }
-            tell(.polled(summary, took: took))
-            if let away = absence { tell(.recovered(after: away, punches: summary.journaled)) }
-            absence = nil
+            keeper.polled(summary, took: took, now: services.time.now())
             log.debug(
                 "poll finished",
                 metadata: [
                     "read": "\(summary.read)", "new": "\(summary.journaled)", "duplicates": "\(summary.duplicates)",
                 ])
-        case .failure(let fault): tell(.pollFailed(fault, took: took))
+        case .failure(let fault): keeper.pollFailed(fault, took: took)
         }
+        // Who asked finds in the journal what the poll has changed.
+        await publish()
         let number = pollsBegun
         let due = syncs.filter { $0.pollNumber <= number }
         syncs.removeAll { $0.pollNumber <= number }
@@ -383,18 +371,11 @@ public actor Supervisor {
     }
 
     private func publish() async {
-        status.state = machine.state.name
-        status.isConnected = machine.state.session != nil
-        status.failuresInARow = machine.failuresInARow
-        status.isRealtimeEnabled = machine.isRealtimeEnabled
-        status.realtimeDisabledAt = machine.realtimeDisabledAt
-        if let fault = machine.lastFault, status.lastError != fault.message {
-            status.lastError = fault.message
-            status.lastErrorAt = services.time.now()
-        }
-        status.updatedAt = savedStatus?.updatedAt ?? status.updatedAt
-        guard status != savedStatus else { return }
-        status.updatedAt = services.time.now()
+        for event in keeper.takeEvents() { services.events.send(.device(device.id, event)) }
+        keeper.stamp(savedStatus?.updatedAt ?? keeper.status.updatedAt)
+        guard keeper.status != savedStatus else { return }
+        keeper.stamp(services.time.now())
+        let status = keeper.status
         savedStatus = status
         services.board.update(DeviceReport(device, status))
         await services.writer.saveStatus(status)
@@ -410,6 +391,7 @@ public actor Supervisor {
         case .disabled:
             return continuation.resume(returning: .failure(DeviceFault(.badSettings, "the device is disabled")))
         case .faulted(let fault): return continuation.resume(returning: .failure(fault))
+        case .held: return continuation.resume(returning: .failure(keeper.heldFault))
         default: break
         }
         // In a session that is being opened the first poll is still to come; the one that runs began too early.
@@ -432,6 +414,7 @@ public actor Supervisor {
         switch machine.state {
         case .disabled: return pending.finish(.failure(DeviceFault(.badSettings, "the device is disabled")))
         case .faulted(let fault): return pending.finish(.failure(fault))
+        case .held: return pending.finish(.failure(keeper.heldFault))
         default: break
         }
         waitingCommands.removeAll { $0.isFinished }
@@ -474,6 +457,19 @@ public actor Supervisor {
         let waiting = syncs
         syncs = []
         for sync in waiting { sync.resume.resume(returning: .failure(fault)) }
+    }
+}
+
+extension SupervisorMachine.Plan {
+    /// - Parameter suspendedSince: capture was given up in an earlier life of the host.
+    init(_ device: HostConfiguration.Device, suspendedSince: Instant?) {
+        self.init(schedule: device.schedule.poll, zone: device.schedule.zone ?? device.zone)
+        let manifest = device.driver.manifest
+        isEnabled = device.isEnabled
+        isCapturing = device.schedule.isCapturing && manifest.intakes.contains(.capturing)
+        canPoll = manifest.intakes.contains(.polling)
+        timers = device.lifecycle
+        self.suspendedSince = suspendedSince
     }
 }
 

@@ -20,7 +20,7 @@ enum SupervisorLog {
             log.error("ADMIN ALERT no connection for a long time: capture is suspended, polls go on by the schedule")
         case .logResumed:
             log.notice("capture is resumed")
-        case .open, .startCapture, .poll, .keepAlive, .refresh, .command, .close: break
+        case .open, .startCapture, .poll, .keepAlive, .refresh, .setClock, .command, .close: break
         }
     }
 }

@@ -1,28 +1,36 @@
-internal import DeviceKit
+package import DeviceKit
 
 /// The life of one device: pure, so that a month of it is tested in a second.
 ///
 /// It takes events with their moment and answers with actions; ``Supervisor`` performs them.
-struct SupervisorMachine: Sendable {
-    struct Plan: Sendable {
-        var isEnabled = true
+package struct SupervisorMachine: Sendable {
+    package struct Plan: Sendable {
+        package var isEnabled = true
         /// Punches are received as they happen: the driver can, and the configuration wants it.
-        var isCapturing = true
-        var canPoll = true
-        var schedule: CronSchedule
-        var zone: DeviceTimeZone
-        var timers = LifecycleTimers()
+        package var isCapturing = true
+        package var canPoll = true
+        package var schedule: PollSchedule
+        /// Of the hours in the schedule.
+        package var zone: DeviceTimeZone
+        package var timers = LifecycleTimers()
+        /// Capture was given up in an earlier life of the host, at this instant.
+        package var suspendedSince: Instant?
+
+        package init(schedule: PollSchedule, zone: DeviceTimeZone) {
+            self.schedule = schedule
+            self.zone = zone
+        }
     }
 
-    let plan: Plan
-    private(set) var state: SupervisorState = .connecting
+    package let plan: Plan
+    package private(set) var state: SupervisorState = .connecting
     /// Failures since the device last served us.
-    private(set) var failuresInARow = 0
-    private(set) var lastFault: DeviceFault?
-    private(set) var isRealtimeEnabled = true
-    private(set) var realtimeDisabledAt: Instant?
+    package private(set) var failuresInARow = 0
+    package private(set) var lastFault: DeviceFault?
+    package private(set) var isRealtimeEnabled: Bool
+    package private(set) var realtimeDisabledAt: Instant?
     /// The next poll by the schedule.
-    private(set) var nextPoll: Instant?
+    package private(set) var nextPoll: Instant?
 
     private var backoff: Backoff
     private var isAlerted = false
@@ -38,17 +46,17 @@ struct SupervisorMachine: Sendable {
     /// When the schedule was looked at last.
     private var lastMoment: SupervisorMoment?
 
-    /// A link that lasted so long lets the back-off begin anew.
-    static let stableAfter = Duration.seconds(60)
     /// Waits are cut at this length, so that a step of the wall clock is noticed.
-    static let longestWait = Duration.seconds(60)
+    package static let longestWait = Duration.seconds(60)
 
-    init(_ plan: Plan) {
+    package init(_ plan: Plan) {
         self.plan = plan
+        isRealtimeEnabled = plan.suspendedSince == nil
+        realtimeDisabledAt = plan.suspendedSince
         backoff = Backoff(base: plan.timers.reconnectBase, ceiling: plan.timers.reconnectCeiling)
     }
 
-    mutating func handle(
+    package mutating func handle(
         _ event: SupervisorEvent, at moment: SupervisorMoment, using random: inout some RandomNumberGenerator
     ) -> [SupervisorAction] {
         if case .stopping = state { return [] }
@@ -63,6 +71,12 @@ struct SupervisorMachine: Sendable {
         case .operationFailed(let fault): return linkLost(fault, moment, &random)
         case .pollRequested: return pollRequested()
         case .commandRequested: return commandRequested()
+        case .anotherAnswers: return hold(moment)
+        case .accepted:
+            guard case .held = state else { return [] }
+            return connect()
+        case .resumeRequested: return resume(moment)
+        case .clockSettingWanted: return clockSettingWanted()
         case .timePassed: return timePassed(moment)
         case .stopRequested:
             let mustClose = state.session != nil
@@ -72,25 +86,34 @@ struct SupervisorMachine: Sendable {
     }
 
     /// The uptime at which ``SupervisorEvent/timePassed`` is due; `nil` when only an event can move the device.
-    func deadline(at moment: SupervisorMoment) -> Duration? {
+    package func deadline(at moment: SupervisorMoment) -> Duration? {
+        guard let due = nextDue(at: moment) else { return nil }
         switch state {
-        case .disabled, .faulted, .connecting, .stopping: return nil
-        case .backingOff(let until), .blocked(let until): return until
-        case .idle, .suspended: return cut([pollDue(moment), pollRetryAt], moment)
-        case .catchingUp(let session), .online(let session):
-            return cut(
-                [
-                    pollDue(moment), pollRetryAt, session.isStable ? nil : session.openedAt + Self.stableAfter,
-                    session.operation == nil ? session.refreshAt : nil,
-                    session.operation == nil ? keepAliveDue(session, moment) : nil,
-                ], moment)
+        case .idle, .suspended, .catchingUp, .online: return min(due, moment.uptime + Self.longestWait)
+        default: return due
         }
     }
 
-    private func cut(_ deadlines: [Duration?], _ moment: SupervisorMoment) -> Duration {
-        let latest = moment.uptime + Self.longestWait
-        return deadlines.compactMap { $0 }.reduce(latest, min)
+    /// The same without the looks at the wall clock in between: exact for as long as nobody sets it.
+    package func nextDue(at moment: SupervisorMoment) -> Duration? {
+        switch state {
+        case .disabled, .faulted, .connecting, .stopping: return nil
+        case .backingOff(let until), .blocked(let until), .held(let until): return until
+        case .idle, .suspended: return Self.first(pollDue(moment), pollRetryAt)
+        case .catchingUp(let session), .online(let session):
+            var due = Self.first(pollDue(moment), pollRetryAt)
+            if !session.isStable { due = Self.first(due, session.openedAt + plan.timers.stableAfter) }
+            guard session.operation == nil else { return due }
+            return Self.first(due, min(session.refreshAt, keepAliveDue(session, moment)))
+        }
     }
+
+    /// Distant where nothing is due: such a device is still looked at now and then.
+    private static func first(_ left: Duration?, _ right: Duration?) -> Duration {
+        min(left ?? distant, right ?? distant)
+    }
+
+    private static let distant = Duration.seconds(Int64(1) << 40)
 
     private func pollDue(_ moment: SupervisorMoment) -> Duration? {
         nextPoll.map { moment.uptime + max($0 - moment.now, .zero) }
@@ -130,7 +153,9 @@ struct SupervisorMachine: Sendable {
         state = .catchingUp(
             SupervisorState.Session(
                 openedAt: moment.uptime, operation: plan.canPoll ? .poll : nil,
-                refreshAt: moment.uptime + plan.timers.identityRefresh, lastActivity: moment.uptime))
+                // A poll looks at clock and counts by itself.
+                refreshAt: moment.uptime + (plan.canPoll ? plan.timers.identityRefresh : .zero),
+                lastActivity: moment.uptime))
         if plan.isCapturing { actions.append(.startCapture) }
         // Somebody waits for the command; the log can be read after it.
         if wantsCommand { return actions + beginCommandFirst() }
@@ -178,7 +203,7 @@ struct SupervisorMachine: Sendable {
             state = .idle
             return []
         }
-        if moment.uptime - lastSeen >= plan.timers.suspendAfter {
+        if !isRealtimeEnabled || moment.uptime - lastSeen >= plan.timers.suspendAfter {
             state = .suspended
             guard isRealtimeEnabled else { return [] }
             isRealtimeEnabled = false
@@ -196,6 +221,29 @@ struct SupervisorMachine: Sendable {
         noteStability(moment)
         lastSeen = moment.uptime
         return [.close] + failed(fault, moment, &random)
+    }
+
+    /// Another device answers at the address: nothing is taken from it, and it is looked at again later.
+    private mutating func hold(_ moment: SupervisorMoment) -> [SupervisorAction] {
+        guard state == .connecting || state.session != nil else { return [] }
+        lastSeen = moment.uptime
+        wantsCommand = false
+        state = .held(until: moment.uptime + plan.timers.heldRetry)
+        return [.close]
+    }
+
+    /// An operator wants the device to be tried now, whatever it waits for, and capture to be taken up again.
+    private mutating func resume(_ moment: SupervisorMoment) -> [SupervisorAction] {
+        switch state {
+        case .disabled, .stopping, .connecting, .catchingUp, .online: return []
+        case .idle, .backingOff, .blocked, .held, .faulted, .suspended: break
+        }
+        let wasSuspended = !isRealtimeEnabled
+        isRealtimeEnabled = true
+        realtimeDisabledAt = nil
+        lastSeen = moment.uptime
+        backoff.reset()
+        return (wasSuspended ? [.logResumed] : []) + connect()
     }
 
     // MARK: Polls and other operations
@@ -234,7 +282,7 @@ struct SupervisorMachine: Sendable {
     }
 
     /// Whether a link is still good after this fault: the device answers, but not what was hoped for.
-    private static func spares(_ fault: DeviceFault) -> Bool {
+    static func spares(_ fault: DeviceFault) -> Bool {
         switch fault.code {
         case .malformed, .incomplete, .oversize, .unexpectedReply, .unsupported: true
         default: false
@@ -261,7 +309,7 @@ struct SupervisorMachine: Sendable {
 
     private mutating func pollRequested() -> [SupervisorAction] {
         switch state {
-        case .disabled, .faulted, .stopping, .connecting: return []
+        case .disabled, .faulted, .stopping, .connecting, .held: return []
         case .idle, .backingOff, .blocked, .suspended: return connect()
         case .catchingUp(var session), .online(var session):
             guard session.operation == nil else {
@@ -275,7 +323,7 @@ struct SupervisorMachine: Sendable {
 
     private mutating func commandRequested() -> [SupervisorAction] {
         switch state {
-        case .disabled, .faulted, .stopping: return []
+        case .disabled, .faulted, .held, .stopping: return []
         case .connecting:
             wantsCommand = true
             return []
@@ -299,13 +347,27 @@ struct SupervisorMachine: Sendable {
         return begin(.command, session)
     }
 
-    /// What a session does after an operation: a command that waits, a poll that is due, or nothing; a session for polls
-    /// only is closed.
+    private mutating func clockSettingWanted() -> [SupervisorAction] {
+        guard var session = state.session else { return [] }
+        guard session.operation == nil else {
+            session.wantsClock = true
+            replace(session)
+            return []
+        }
+        return begin(.setClock, session)
+    }
+
+    /// What a session does after an operation: a command that waits, the clock, a poll that is due, or nothing; a session
+    /// for polls only is closed.
     private mutating func next(_ moment: SupervisorMoment) -> [SupervisorAction] {
         guard var session = state.session else { return [] }
         if wantsCommand {
             wantsCommand = false
             return begin(.command, session)
+        }
+        if session.wantsClock {
+            session.wantsClock = false
+            return begin(.setClock, session)
         }
         if session.wantsPoll {
             session.wantsPoll = false
@@ -327,6 +389,7 @@ struct SupervisorMachine: Sendable {
         case .keepAlive: return [.keepAlive]
         case .refresh: return [.refresh]
         case .command: return [.command]
+        case .setClock: return [.setClock]
         }
     }
 
@@ -336,7 +399,7 @@ struct SupervisorMachine: Sendable {
         let pollIsDue = takeDuePoll(moment)
         switch state {
         case .disabled, .faulted, .connecting, .stopping: return []
-        case .backingOff(let until), .blocked(let until):
+        case .backingOff(let until), .blocked(let until), .held(let until):
             return moment.uptime >= until ? connect() : []
         case .idle, .suspended: return pollIsDue ? connect() : []
         case .catchingUp(var session), .online(var session):
@@ -386,7 +449,7 @@ struct SupervisorMachine: Sendable {
     }
 
     private mutating func noteStability(_ moment: SupervisorMoment) {
-        guard var session = state.session, moment.uptime - session.openedAt >= Self.stableAfter else { return }
+        guard var session = state.session, moment.uptime - session.openedAt >= plan.timers.stableAfter else { return }
         session.isStable = true
         backoff.reset()
         replace(session)

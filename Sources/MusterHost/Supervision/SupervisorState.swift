@@ -16,6 +16,9 @@ public enum SupervisorState: Sendable, Hashable {
     case backingOff(until: Duration)
     /// The device refused the credentials. Next: ``connecting`` at this uptime, rarely.
     case blocked(until: Duration)
+    /// Another device answers at the address: nothing is taken from it until an operator accepts it. Next: ``connecting``
+    /// at this uptime, to see whether the right one is back.
+    case held(until: Duration)
     /// Nothing will change until the settings do.
     case faulted(DeviceFault)
     /// No connection for a day: capture is given up, polls still try by the schedule.
@@ -31,6 +34,8 @@ public enum SupervisorState: Sendable, Hashable {
         var operation: Operation?
         /// A poll is due as soon as the operation has ended.
         var wantsPoll = false
+        /// The clock is to be set as soon as the operation has ended.
+        var wantsClock = false
         /// The uptime at which identity and counts are read anew.
         var refreshAt: Duration
         /// It has lasted long enough for the back-off to begin anew.
@@ -39,7 +44,7 @@ public enum SupervisorState: Sendable, Hashable {
         var lastActivity: Duration
     }
 
-    public enum Operation: Sendable, Hashable { case poll, keepAlive, refresh, command }
+    public enum Operation: Sendable, Hashable { case poll, keepAlive, refresh, setClock, command }
 
     /// The word in listings and logs.
     public var name: String {
@@ -51,13 +56,14 @@ public enum SupervisorState: Sendable, Hashable {
         case .idle: "idle"
         case .backingOff: "backing-off"
         case .blocked: "blocked"
+        case .held: "held"
         case .faulted: "faulted"
         case .suspended: "suspended"
         case .stopping: "stopping"
         }
     }
 
-    var session: Session? {
+    package var session: Session? {
         switch self {
         case .catchingUp(let session), .online(let session): session
         default: nil
@@ -66,7 +72,7 @@ public enum SupervisorState: Sendable, Hashable {
 }
 
 /// What can happen to a device.
-enum SupervisorEvent: Sendable, Hashable {
+package enum SupervisorEvent: Sendable, Hashable {
     case started
     /// A session is open.
     case opened
@@ -77,6 +83,14 @@ enum SupervisorEvent: Sendable, Hashable {
     case operationFailed(DeviceFault)
     /// The capture ended: the link is gone.
     case captureEnded(DeviceFault)
+    /// The device at the address is not the one that was accepted.
+    case anotherAnswers
+    /// An operator accepted what is there now.
+    case accepted
+    /// An operator wants the device tried now, and capture taken up again.
+    case resumeRequested
+    /// The device's clock is to be set when there is time for it.
+    case clockSettingWanted
     /// Somebody wants a poll now.
     case pollRequested
     /// A command waits for a session.
@@ -86,7 +100,7 @@ enum SupervisorEvent: Sendable, Hashable {
 }
 
 /// What the supervisor does about it, in this order.
-enum SupervisorAction: Sendable, Hashable {
+package enum SupervisorAction: Sendable, Hashable {
     case open
     case startCapture
     case poll
@@ -94,6 +108,7 @@ enum SupervisorAction: Sendable, Hashable {
     case refresh
     /// The first command that waits.
     case command
+    case setClock
     /// Ends the capture and closes the session.
     case close
     /// The device went away: said once.
@@ -111,9 +126,15 @@ enum SupervisorAction: Sendable, Hashable {
 }
 
 /// When something happened: wall time for schedules, uptime for waits.
-struct SupervisorMoment: Sendable, Hashable {
-    var now: Instant
-    var uptime: Duration
+package struct SupervisorMoment: Sendable, Hashable {
+    package var now: Instant
+    package var uptime: Duration
     /// The uptime at which the device last sent something by itself.
-    var lastHeard: Duration = .zero
+    package var lastHeard: Duration
+
+    package init(now: Instant, uptime: Duration, lastHeard: Duration = .zero) {
+        self.now = now
+        self.uptime = uptime
+        self.lastHeard = lastHeard
+    }
 }

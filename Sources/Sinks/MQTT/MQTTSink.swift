@@ -124,6 +124,10 @@ public actor MQTTSink: DeviceReportSink {
             "record_count": report.inventory?.recordCount.map { .integer($0) },
             "record_capacity": report.inventory?.recordCapacity.map { .integer($0) },
             "realtime_enabled": .bool(report.isRealtimeEnabled),
+            "complete_through": report.completeThrough.map { .string($0.description) },
+            "gap_from": report.gapFrom.map { .string($0.description) },
+            "gap_until": report.gapUntil.map { .string($0.description) },
+            "clock_drift_seconds": report.clockDrift.map { .integer(Int($0.components.seconds)) },
             "last_poll_at": report.lastPollAt.map { .string($0.description) },
         ])
         return [

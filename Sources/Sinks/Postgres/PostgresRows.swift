@@ -91,8 +91,10 @@ enum PostgresDeviceRows {
     static let upsertSQL = """
         INSERT INTO attendance_devices (device, name, location, address, port, serial_number, registration_number, model,
             firmware, state, condition, is_enabled, is_connected, realtime_enabled, realtime_disabled_at,
-            polling_synced_at, record_count, record_capacity, people_count, updated_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, now())
+            polling_synced_at, record_count, record_capacity, people_count, complete_through, gap_from, gap_until,
+            clock_drift_seconds, updated_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22,
+            $23, now())
         ON CONFLICT (device) DO UPDATE SET name = excluded.name, location = excluded.location,
             address = excluded.address, port = excluded.port, serial_number = excluded.serial_number,
             registration_number = excluded.registration_number, model = excluded.model, firmware = excluded.firmware,
@@ -100,7 +102,9 @@ enum PostgresDeviceRows {
             is_connected = excluded.is_connected, realtime_enabled = excluded.realtime_enabled,
             realtime_disabled_at = excluded.realtime_disabled_at, polling_synced_at = excluded.polling_synced_at,
             record_count = excluded.record_count, record_capacity = excluded.record_capacity,
-            people_count = excluded.people_count, updated_at = excluded.updated_at
+            people_count = excluded.people_count, complete_through = excluded.complete_through,
+            gap_from = excluded.gap_from, gap_until = excluded.gap_until,
+            clock_drift_seconds = excluded.clock_drift_seconds, updated_at = excluded.updated_at
         """
 
     /// Devices that the sink no longer has: their punches stay, they are shown as switched off.
@@ -117,7 +121,9 @@ enum PostgresDeviceRows {
             report.isConnected ? "t" : "f", report.isRealtimeEnabled ? "t" : "f",
             report.realtimeDisabledAt?.description, report.lastPollAt?.description,
             report.inventory?.recordCount.map { String($0) }, report.inventory?.recordCapacity.map { String($0) },
-            report.inventory?.peopleCount.map { String($0) },
+            report.inventory?.peopleCount.map { String($0) }, report.completeThrough?.description,
+            report.gapFrom?.description, report.gapUntil?.description,
+            report.clockDrift.map { String($0.components.seconds) },
         ].map { $0?.replacing("\0", with: "\u{FFFD}") }
     }
 

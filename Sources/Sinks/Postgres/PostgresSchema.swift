@@ -7,7 +7,21 @@ struct PostgresSchema {
     let partition: PostgresSettings.Partition
 
     /// What each version adds to the one before; additions only, so that an older muster's reports go on working.
-    var versions: [[String]] { [first] }
+    var versions: [[String]] { [first, second] }
+
+    /// Up to when punches are complete, where they may be missing, and how right the clock is.
+    private var second: [String] {
+        [
+            """
+            ALTER TABLE attendance_devices ADD COLUMN complete_through timestamptz, ADD COLUMN gap_from timestamptz,
+                ADD COLUMN gap_until timestamptz, ADD COLUMN clock_drift_seconds bigint
+            """,
+            """
+            COMMENT ON COLUMN attendance_devices.complete_through IS
+                'Every punch that was made before this instant is known, except between gap_from and gap_until'
+            """,
+        ]
+    }
 
     private var first: [String] {
         let isPartitioned = partition == .month

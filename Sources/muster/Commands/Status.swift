@@ -52,7 +52,8 @@ struct Status: AsyncParsableCommand {
         var listing = Listing([
             ("device", .init(title: "DEVICE")), ("state", .init(title: "STATE")),
             ("connected", .init(title: "CONNECTED")), ("serial_number", .init(title: "SERIAL")),
-            ("last_poll", .init(title: "LAST POLL")), ("punches", .init(title: "PUNCHES", isNumber: true)),
+            ("last_poll", .init(title: "LAST POLL")), ("complete_through", .init(title: "COMPLETE THROUGH")),
+            ("punches", .init(title: "PUNCHES", isNumber: true)),
             ("duplicates", .init(title: "DUPLICATES", isNumber: true)),
             ("failures", .init(title: "FAILURES", isNumber: true)),
             ("note", .init(title: "NOTE", mayShrink: true)),
@@ -112,9 +113,11 @@ struct DeviceRow {
         let failures = status?.failuresInARow ?? 0
         let note = status?.conditions.summary ?? (failures > 0 ? status?.lastError : nil)
         let lastPoll = status?.lastPollAt.map { device.zone.localTime(at: $0).description }
+        let complete = status?.completeThrough.map { device.zone.localTime(at: $0).description }
         cells = [
             device.id.name, state, isConnected ? "yes" : "no", status?.identity.serialNumber ?? "",
-            lastPoll ?? "", String(counters.journaled), String(counters.duplicates), String(failures), note ?? "",
+            lastPoll ?? "", complete ?? "", String(counters.journaled), String(counters.duplicates), String(failures),
+            note ?? "",
         ]
         var json = JSONObjectWriter()
         json.member("device", device.id.name)
@@ -126,6 +129,12 @@ struct DeviceRow {
         json.member("model", status?.identity.model)
         json.member("firmware", status?.identity.firmware)
         json.member("last_poll", status?.lastPollAt?.description)
+        json.member("complete_through", status?.completeThrough?.description)
+        json.member("gap_from", status?.gap?.from.description)
+        json.member("gap_until", status?.gap?.until.description)
+        if let drift = status?.clockDrift { json.member("clock_drift_seconds", drift.components.seconds) }
+        json.member("clock_read_at", status?.clockReadAt?.description)
+        json.member("clock_set_at", status?.clockSetAt?.description)
         json.member("last_error", status?.lastError)
         json.member("last_error_at", status?.lastErrorAt?.description)
         json.member("failures_in_a_row", failures)

@@ -23,17 +23,23 @@ struct ConfigurationSchemaTests {
         let schema = try schema()
         #expect(schema["$schema"] as? String == "https://json-schema.org/draft/2020-12/schema")
         #expect(
-            properties(schema) == ["data", "timezone", "include", "http", "journal", "defaults", "sinks", "devices"])
+            properties(schema) == [
+                "data", "timezone", "include", "http", "journal", "defaults", "sites", "sinks", "devices",
+            ])
         let root = schema["properties"]
         #expect(properties(child(root, "http")) == ["listen"])
-        #expect(properties(child(root, "defaults")) == ["schedule", "lifecycle", "sinks"])
+        #expect(properties(child(root, "defaults")) == ["schedule", "clock", "lifecycle", "sinks"])
         #expect(
             properties(child(root, "devices", "additionalProperties")) == [
-                "name", "location", "driver", "timezone", "enabled", "sinks", "direction", "day_begins", "settings",
-                "schedule", "lifecycle",
+                "name", "location", "site", "driver", "timezone", "enabled", "sinks", "direction", "day_begins",
+                "settings", "schedule", "clock", "lifecycle",
             ])
         #expect(properties(child(root, "journal")) == ["keep", "quota", "when_full"])
-        #expect(properties(child(schema, "$defs", "schedule")) == ["poll", "window", "capture"])
+        #expect(
+            properties(child(schema, "$defs", "schedule")) == [
+                "poll", "every", "between", "timezone", "jitter", "offset", "window", "capture",
+            ])
+        #expect(properties(child(schema, "$defs", "clock")) == ["sync", "max_drift"])
     }
 
     @Test("lists each driver's and each sink's keys under its name")
@@ -68,7 +74,7 @@ struct ConfigurationSchemaTests {
         }
         #expect(problems(lines(properties(schema), indent: 0)) == [])
         #expect(problems("devices:\n  a:\n" + lines(properties(device), indent: 4)) == [])
-        for section in ["schedule", "lifecycle"] {
+        for section in ["schedule", "clock", "lifecycle"] {
             let keys = properties(child(schema, "$defs", section))
             #expect(problems("defaults:\n  \(section):\n" + lines(keys, indent: 4)) == [])
         }

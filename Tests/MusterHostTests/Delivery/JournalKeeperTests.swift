@@ -23,7 +23,7 @@ struct JournalKeeperTests {
             HostConfiguration.Device(
                 id: device, name: device.name, location: nil, zone: .utc, driver: registration,
                 settings: try ScriptedDriver.Settings.schema.values(["device": "x"]),
-                schedule: .init(poll: try CronSchedule("0 0 * * *"), window: .all, isCapturing: true),
+                schedule: .init(poll: PollSchedule(try CronSchedule("0 0 * * *")), window: .all, isCapturing: true),
                 lifecycle: LifecycleTimers(), sinks: device == bench.lobby ? sinks : [], isEnabled: true)
         }
         let sink = SinkRegistration(RecordingSink.self)

@@ -105,7 +105,7 @@ struct ConfigurationChangeTests {
         #expect(
             Mirror(reflecting: device).children.compactMap(\.label) == [
                 "id", "name", "location", "zone", "driver", "settings", "schedule", "lifecycle", "sinks", "isEnabled",
-                "directionPolicy", "dayBegins",
+                "directionPolicy", "dayBegins", "site", "clock",
             ])
         #expect(
             Mirror(reflecting: try #require(configuration.sinks.first)).children.compactMap(\.label) == [
@@ -114,7 +114,7 @@ struct ConfigurationChangeTests {
             ])
         #expect(
             Mirror(reflecting: configuration).children.compactMap(\.label) == [
-                "dataDirectory", "baseDirectory", "http", "journal", "sinks", "devices", "files",
+                "dataDirectory", "baseDirectory", "http", "journal", "sites", "sinks", "devices", "files",
             ])
     }
 }

@@ -14,7 +14,7 @@ struct MachineRun {
     var done: [(uptime: Duration, action: SupervisorAction)] = []
 
     init(capturing: Bool = true, enabled: Bool = true, poll: String = "0 0 1 1 *") throws {
-        var plan = SupervisorMachine.Plan(schedule: try CronSchedule(poll), zone: .utc)
+        var plan = SupervisorMachine.Plan(schedule: PollSchedule(try CronSchedule(poll)), zone: .utc)
         plan.isCapturing = capturing
         plan.isEnabled = enabled
         machine = SupervisorMachine(plan)
@@ -365,5 +365,168 @@ struct SupervisorMachineTests {
         let polls = run.done.count { $0.action == .poll } - before
         // Twelve by the schedule, and at most one for what the step passed over.
         #expect((11...13).contains(polls), "\(polls) polls in an hour")
+    }
+}
+
+/// What an operator, a clock or another device at the address brings into a device's life.
+@Suite("The life of a device: interventions")
+struct SupervisorInterventionTests {
+    @Test("another device at the address is held, tried again after its wait, and let in when it is accepted")
+    func held() throws {
+        var run = try MachineRun()
+        #expect(run.handle(.started, .anotherAnswers) == [.open, .close])
+        #expect(run.machine.state == .held(until: .seconds(300)))
+        #expect(run.handle(.pollRequested, .captureEnded(gone), .opened) == [.close])
+        run.advance(.seconds(299))
+        #expect(run.handle(.timePassed) == [])
+        run.advance(.seconds(1))
+        #expect(run.handle(.timePassed, .anotherAnswers) == [.open, .close])
+        #expect(run.handle(.accepted) == [.open])
+        #expect(run.handle(.accepted) == [])
+        #expect(run.handle(.opened) == [.startCapture, .poll])
+        #expect(run.machine.failuresInARow == 0)
+    }
+
+    @Test("by hand a device is tried at once, whatever it waits for, and capture is taken up again")
+    func resume() throws {
+        var suspended = try MachineRun(poll: "0 * * * *")
+        suspended.play(suspended.handle(.started)) { $0 == .open ? .openFailed(refused) : nil }
+        suspended.run(until: .seconds(87_000)) { $0 == .open ? .openFailed(refused) : nil }
+        #expect(suspended.machine.state == .suspended)
+        #expect(suspended.handle(.resumeRequested) == [.logResumed, .open])
+        #expect(suspended.machine.isRealtimeEnabled && suspended.machine.realtimeDisabledAt == nil)
+        suspended.handle(.openFailed(refused))
+        // Its day begins anew, and so do its waits.
+        guard case .backingOff(let until) = suspended.machine.state else {
+            Issue.record("not backing off")
+            return
+        }
+        #expect(until - suspended.uptime <= .seconds(5))
+
+        for fault in [DeviceFault(.unauthorised, "key"), DeviceFault(.unsupported, "never"), refused] {
+            var run = try MachineRun()
+            run.handle(.started, .openFailed(fault))
+            #expect(run.handle(.resumeRequested) == [.open])
+        }
+        var online = try MachineRun.online()
+        #expect(online.handle(.resumeRequested) == [])
+        var disabled = try MachineRun(enabled: false)
+        #expect(disabled.handle(.started, .resumeRequested) == [])
+    }
+
+    @Test("a suspension outlives the host: one attempt at the start, then by the schedule")
+    func restored() throws {
+        var plan = SupervisorMachine.Plan(schedule: PollSchedule(try CronSchedule("0 * * * *")), zone: .utc)
+        let since = Instant(secondsSince1970: 1_767_000_000)
+        plan.suspendedSince = since
+        var run = try MachineRun()
+        run.machine = SupervisorMachine(plan)
+        #expect(run.handle(.started, .openFailed(refused)) == [.open, .logAway(refused)])
+        #expect(run.machine.state == .suspended && run.machine.realtimeDisabledAt == since)
+        run.run(until: .seconds(7_200)) { action in
+            switch action {
+            case .open: .opened
+            case .poll: .pollFinished
+            case .keepAlive, .refresh: .operationFinished
+            default: nil
+            }
+        }
+        #expect(run.done.filter { $0.action == .open }.map(\.uptime) == [.zero, .seconds(3_600)])
+        #expect(run.done.contains { $0.action == .logResumed })
+        #expect(run.machine.isRealtimeEnabled && run.machine.realtimeDisabledAt == nil)
+    }
+
+    @Test("the clock is set after what runs, before the next poll, and before a polled device is left alone")
+    func clock() throws {
+        var run = try MachineRun()
+        run.handle(.started, .opened)
+        #expect(run.handle(.clockSettingWanted, .pollRequested) == [])
+        #expect(run.handle(.pollFinished) == [.setClock])
+        #expect(run.handle(.operationFinished) == [.poll])
+        #expect(run.handle(.pollFinished) == [])
+        #expect(run.handle(.clockSettingWanted) == [.setClock])
+        #expect(run.handle(.operationFailed(gone)).first == .close)
+        #expect(run.handle(.clockSettingWanted) == [])
+
+        var polled = try MachineRun(capturing: false)
+        polled.handle(.started, .opened, .clockSettingWanted)
+        #expect(polled.handle(.pollFinished) == [.setClock])
+        #expect(polled.handle(.operationFinished) == [.close])
+    }
+
+    @Test("a device that cannot be polled is looked at as soon as it is connected")
+    func captureOnly() throws {
+        var plan = SupervisorMachine.Plan(schedule: PollSchedule(try CronSchedule("0 * * * *")), zone: .utc)
+        plan.canPoll = false
+        var run = try MachineRun()
+        run.machine = SupervisorMachine(plan)
+        #expect(run.handle(.started, .opened) == [.open, .startCapture])
+        #expect(run.machine.state.name == "online")
+        #expect(run.handle(.timePassed) == [.refresh])
+        run.handle(.operationFinished)
+        run.run(until: .seconds(300)) { $0 == .keepAlive ? .operationFinished : nil }
+        #expect(run.done.filter { $0.action == .refresh }.map(\.uptime) == [.zero, .seconds(300)])
+    }
+
+    @Test("every wait is the one of the settings")
+    func timers() throws {
+        var timers = LifecycleTimers()
+        timers.reconnectBase = .seconds(8)
+        timers.reconnectCeiling = .seconds(32)
+        timers.stableAfter = .seconds(7)
+        timers.blockedRetry = .seconds(11)
+        timers.heldRetry = .seconds(13)
+        timers.alertAfter = 2
+        timers.suspendAfter = .seconds(100)
+        timers.keepAliveIdle = .seconds(17)
+        timers.identityRefresh = .seconds(41)
+        timers.pollRetries = [.seconds(3), .seconds(19)]
+        var plan = SupervisorMachine.Plan(schedule: PollSchedule(try CronSchedule("0 0 1 1 *")), zone: .utc)
+        plan.timers = timers
+        func fresh() throws -> MachineRun {
+            var run = try MachineRun()
+            run.machine = SupervisorMachine(plan)
+            run.handle(.started)
+            return run
+        }
+        func deadline(_ run: MachineRun) -> Duration? {
+            run.machine.deadline(at: SupervisorMoment(now: run.now, uptime: run.uptime, lastHeard: run.lastHeard))
+        }
+        var away = try fresh()
+        for ceiling in [8.0, 16, 32, 32] {
+            away.handle(.openFailed(refused))
+            let wait = try #require(deadline(away)) - away.uptime
+            #expect((ceiling / 2...ceiling).contains(wait.inSeconds))
+            away.advance(wait)
+            away.handle(.timePassed)
+        }
+        #expect(away.done.filter { if case .alert(2, _) = $0.action { true } else { false } }.count == 1)
+        away.advance(.seconds(100) - away.uptime)
+        #expect(away.handle(.openFailed(refused)).contains(.logSuspended))
+
+        var blocked = try fresh()
+        blocked.handle(.openFailed(DeviceFault(.unauthorised, "key")))
+        #expect(deadline(blocked) == .seconds(11))
+        var held = try fresh()
+        held.handle(.anotherAnswers)
+        #expect(deadline(held) == .seconds(13))
+        var online = try fresh()
+        online.handle(.opened, .pollFinished)
+        #expect(deadline(online) == .seconds(7))
+        online.advance(.seconds(7))
+        online.handle(.timePassed)
+        #expect(deadline(online) == .seconds(17))
+        online.lastHeard = .seconds(20)
+        #expect(deadline(online) == .seconds(37))
+        online.lastHeard = .seconds(40)
+        #expect(deadline(online) == .seconds(41))
+        var failing = try fresh()
+        let fault = DeviceFault(.malformed, "odd")
+        failing.handle(.opened, .pollFailed(fault))
+        #expect(deadline(failing) == .seconds(3))
+        failing.advance(.seconds(3))
+        #expect(failing.handle(.timePassed) == [.poll])
+        failing.handle(.pollFailed(fault))
+        #expect(failing.machine.nextDue(at: SupervisorMoment(now: failing.now, uptime: failing.uptime)) == .seconds(7))
     }
 }

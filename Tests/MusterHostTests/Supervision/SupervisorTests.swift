@@ -175,7 +175,7 @@ final class SupervisorTests {
         return HostConfiguration.Device(
             id: try #require(DeviceID("lobby")), name: "Lobby", location: nil, zone: .utc, driver: registration,
             settings: try ScriptedDriver.Settings.schema.values(["device": name]),
-            schedule: .init(poll: try CronSchedule("*/5 * * * *"), window: .all, isCapturing: true),
+            schedule: .init(poll: PollSchedule(try CronSchedule("*/5 * * * *")), window: .all, isCapturing: true),
             lifecycle: LifecycleTimers(), sinks: [], isEnabled: true)
     }
 
