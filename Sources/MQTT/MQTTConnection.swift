@@ -46,12 +46,8 @@ public final class MQTTConnection: Sendable {
         }
         handle = Handle(pointer: pointer)
         self.options = options
-        do throws(MQTTError) {
-            try configure()
-        } catch {
-            mosquitto_destroy(pointer)
-            throw error
-        }
+        // From here on the value is whole: when this throws, `deinit` releases the handle.
+        try configure()
     }
 
     deinit {

@@ -148,6 +148,19 @@ struct MQTTSinkTests {
         }
     }
 
+    @Test("a certificate that cannot be read is said, each time")
+    func unreadableCertificate() async throws {
+        try await MosquittoServer.with { server in
+            let sink = try sink(server, ["tls": "true", "ca": "/nowhere/ca.pem"])
+            for _ in 0..<20 {
+                await #expect {
+                    try await sink.open()
+                } throws: { ($0 as? SinkFault)?.kind == .permanent }
+            }
+            await sink.close()
+        }
+    }
+
     @Test("what cannot work is said when the configuration is read")
     func badSettings() {
         for texts in [["root": "a/#"], ["site": "/x"], ["password": "p"], ["ca": "ca.pem"], ["certificate": "c.pem"]] {
