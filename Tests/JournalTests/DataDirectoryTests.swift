@@ -21,6 +21,22 @@ struct DataDirectoryTests {
         withExtendedLifetime(first) {}
     }
 
+    @Test("is made with the directories above it, for its owner and group; a file in its place is refused")
+    func creation() throws {
+        let deep = DataDirectory(path: directory.path + "/a/b//c/")
+        do { _ = try PunchJournal(deep) }
+        #expect(deep.hasJournal)
+        let mode = try FileManager.default.attributesOfItem(atPath: directory.path + "/a")[.posixPermissions] as? Int
+        #expect((mode ?? 0o777) & 0o027 == 0)
+        try Data().write(to: URL(fileURLWithPath: directory.path + "/file"))
+        #expect {
+            _ = try PunchJournal(DataDirectory(path: directory.path + "/file/data"))
+        } throws: { error in
+            let error = error as? JournalError
+            return error?.kind == .unavailable && error?.message.contains("/file/data") == true
+        }
+    }
+
     @Test("is free again when its host is gone")
     func lockIsReleased() throws {
         do { _ = try PunchJournal(directory.data) }
