@@ -1,7 +1,7 @@
 # The words of the README. Every step builds with the same flags, so that no step undoes another's work.
 .DEFAULT_GOAL := help
 .PHONY: help deps test-deps build build-tests run test lint format check-examples release bench kill9 oracle \
-	reload-storm disk-full fuzz clean
+	reload-storm disk-full failed-sync fuzz clean
 
 # A target that imports what it does not declare fails to build.
 BUILD_FLAGS := --explicit-target-dependency-import-check error
@@ -68,6 +68,9 @@ reload-storm: release ## reloads a host of 200 devices 200 times in a minute, wi
 
 disk-full: release ## fills the journal's disk at 200 places of its writes (as root: it mounts a tmpfs)
 	python3 Tests/Faults/disk_full.py .build/release/muster
+
+failed-sync: release ## lets the journal's syncs fail 20 times: the host stops and acknowledges nothing more
+	python3 Tests/Faults/failed_sync.py .build/release/muster
 
 FUZZ_SECONDS := 60
 

@@ -14,6 +14,7 @@ public final class PunchJournal: Sendable {
     private let pool: DatabasePool
     private let lock: DataDirectoryLock
     private let devices: DeviceKeys
+    private let trust: JournalTrust
     private let queue: CommitQueue
     private let signal: ChangeSignal
 
@@ -27,15 +28,17 @@ public final class PunchJournal: Sendable {
         let signal = ChangeSignal()
         let path = directory.journalPath
         let devices = DeviceKeys()
+        let trust = JournalTrust()
         self.directory = directory
         self.pool = pool
         self.lock = lock
         self.devices = devices
+        self.trust = trust
         self.signal = signal
         reader = JournalReader(pool, path: path)
         queue = CommitQueue { entries in
             do throws(JournalError) {
-                let receipts = try await Self.transaction(pool, devices, path: path) { database, devices in
+                let receipts = try await Self.transaction(pool, devices, trust, path: path) { database, devices in
                     try entries.map { try CommitWriter.write($0, to: database, devices: devices) }
                 }
                 signal.send()
@@ -106,16 +109,17 @@ public final class PunchJournal: Sendable {
     func value<Value: Sendable>(
         _ body: @escaping @Sendable (Database, DeviceKeys) throws -> Value
     ) async throws(JournalError) -> Value {
-        try await Self.transaction(pool, devices, path: directory.journalPath, body)
+        try await Self.transaction(pool, devices, trust, path: directory.journalPath, body)
     }
 
     private static func transaction<Value: Sendable>(
-        _ pool: DatabasePool, _ devices: DeviceKeys, path: String,
+        _ pool: DatabasePool, _ devices: DeviceKeys, _ trust: JournalTrust, path: String,
         _ body: @escaping @Sendable (Database, DeviceKeys) throws -> Value
     ) async throws(JournalError) -> Value {
         try await JournalDatabase.uncancelled(path: path) {
             try await pool.writeWithoutTransaction { database in
                 do {
+                    try trust.check()
                     var value: Value?
                     try database.inTransaction {
                         value = try body(database, devices)
@@ -126,6 +130,7 @@ public final class PunchJournal: Sendable {
                 } catch {
                     // Still alone on the writing connection: nobody has seen a key that was rolled back.
                     devices.forgetAll()
+                    trust.note(error, path: path)
                     throw error
                 }
             }

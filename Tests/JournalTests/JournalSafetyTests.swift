@@ -119,6 +119,33 @@ struct JournalSafetyTests {
         #expect(JournalDatabase.journalError(DatabaseError(resultCode: code), path: "x").kind == kind)
     }
 
+    @Test(
+        "after a failed write or sync nothing more is written until the next start; after a full disk or a mistake it is",
+        arguments: [
+            (ResultCode.SQLITE_IOERR_FSYNC, true), (.SQLITE_IOERR_WRITE, true), (.SQLITE_CORRUPT, true),
+            (.SQLITE_FULL, false), (.SQLITE_ERROR, false), (.SQLITE_CONSTRAINT, false),
+        ])
+    func distrust(code: ResultCode, isEnd: Bool) async throws {
+        let lobby = try device("lobby")
+        do {
+            let journal = try PunchJournal(directory.data)
+            _ = try await journal.commit(entry(lobby, [try punch(lobby, second: 1)]))
+            await #expect(throws: JournalError.self) {
+                try await journal.change { _, _ in throw DatabaseError(resultCode: code) }
+            }
+            let next = entry(lobby, [try punch(lobby, second: 2)])
+            if isEnd {
+                await #expect { _ = try await journal.commit(next) } throws: { ($0 as? JournalError)?.kind == .fatal }
+                await #expect(throws: JournalError.self) { try await journal.saveImportPlace("1", of: "x") }
+            } else {
+                #expect(try await journal.commit(next).journaled == 1)
+            }
+            #expect(try await journal.reader.count() == (isEnd ? 1 : 2))
+        }
+        let journal = try PunchJournal(directory.data)
+        #expect(try await journal.commit(entry(lobby, [try punch(lobby, second: 3)])).journaled == 1)
+    }
+
     @Test("a person whose code holds a zero byte is not taken for another")
     func zeroBytes() async throws {
         let journal = try PunchJournal(directory.data)
