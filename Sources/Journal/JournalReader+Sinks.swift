@@ -39,13 +39,17 @@ extension JournalReader {
                     WHERE position > ? AND position <= ? AND (is_valid OR ?) AND name IN (\(marks))
                     ORDER BY position LIMIT \(max(limit, 1))
                     """, arguments: [position, last, includingInvalid] + StatementArguments(names)
-            ).collect(upTo: max(limit, 1))
-            let isFull = punches.count >= max(limit, 1)
+            ).collect(upTo: max(limit, 1), byteCount: Self.largestPage)
+            let isFull = punches.count >= max(limit, 1) || punches.byteCount >= Self.largestPage
             return DeliverablePage(
                 punches: punches, scannedTo: max(position, isFull ? punches.last?.position ?? last : last),
                 isCut: isFull)
         }
     }
+
+    /// A page ends with the punch with which its texts reach so many bytes, so that its memory has a bound whatever devices
+    /// say beside their punches.
+    static let largestPage = 8 << 20
 
     /// Punches that a sink is to get again, the oldest first.
     public func redeliverable(to sink: String, limit: Int) async throws(JournalError) -> [JournaledPunch] {
@@ -57,7 +61,7 @@ extension JournalReader {
                     CROSS JOIN punches USING (position) CROSS JOIN devices ON devices.id = punches.device
                     WHERE sink = ? ORDER BY position LIMIT \(max(limit, 1))
                     """, arguments: [sink]
-            ).collect(upTo: max(limit, 1))
+            ).collect(upTo: max(limit, 1), byteCount: Self.largestPage)
         }
     }
 

@@ -121,10 +121,27 @@ public struct DailyCount: Sendable, Hashable {
 }
 
 extension RowCursor {
-    /// At most `count` rows as punches.
-    func collect(upTo count: Int) throws -> [JournaledPunch] {
+    /// At most `count` rows as punches, and no more once their texts have `byteCount` bytes.
+    func collect(upTo count: Int, byteCount: Int = .max) throws -> [JournaledPunch] {
         var punches: [JournaledPunch] = []
-        while punches.count < count, let row = try next() { punches.append(try PunchRow.decode(row)) }
+        var bytes = 0
+        while punches.count < count, bytes < byteCount, let row = try next() {
+            let punch = try PunchRow.decode(row)
+            bytes += punch.byteCount
+            punches.append(punch)
+        }
         return punches
     }
+}
+
+extension JournaledPunch {
+    /// The texts whose length devices decide.
+    fileprivate var byteCount: Int {
+        punch.code.utf8.count + punch.notes.utf8.count + punch.record.raw.text.utf8.count
+            + (punch.record.workCode?.utf8.count ?? 0)
+    }
+}
+
+extension [JournaledPunch] {
+    var byteCount: Int { reduce(0) { $0 + $1.byteCount } }
 }

@@ -14,22 +14,33 @@ extension PunchJournal {
         to sink: String, _ filter: JournalReader.Filter, devices: Set<DeviceID>
     ) async throws(JournalError) -> Int {
         let progress = try await reader.sinkProgress(sink) ?? SinkProgress()
+        let first = try await reader.read { try Int64.fetchOne($0, sql: "SELECT min(position) FROM punches") ?? 0 }
         var count = 0
         // Few groups: most devices follow their sink.
         for (position, group) in Dictionary(grouping: devices, by: { progress.position(of: $0) }) {
-            let query = PunchQuery(filter)
-            let names = group.map(\.name)
-            let sql = """
-                INSERT INTO redeliveries (sink, position) SELECT ?, position FROM \(query.from)
-                WHERE \(query.condition) AND position <= ? AND name IN (\(databaseQuestionMarks(count: names.count)))
-                ON CONFLICT DO NOTHING
-                """
-            let arguments =
-                StatementArguments([sink]) + query.arguments + StatementArguments([position])
-                + StatementArguments(names)
-            count += try await changedRows(sql, arguments)
+            // In portions, so that captures do not wait for the whole of a long journal.
+            for start in stride(from: first, through: position, by: Self.replayedAtOnce) {
+                let end = min(start + Int64(Self.replayedAtOnce) - 1, position)
+                count += try await replay(to: sink, PunchQuery(filter), start...end, group.map(\.name))
+            }
         }
         return count
+    }
+
+    private static let replayedAtOnce = 20_000
+
+    private func replay(
+        to sink: String, _ query: PunchQuery, _ positions: ClosedRange<Int64>, _ names: [String]
+    ) async throws(JournalError) -> Int {
+        try await changedRows(
+            """
+            INSERT INTO redeliveries (sink, position) SELECT ?, position FROM \(PunchQuery.byPosition)
+            WHERE \(query.condition) AND position BETWEEN ? AND ?
+                AND name IN (\(databaseQuestionMarks(count: names.count)))
+            ON CONFLICT DO NOTHING
+            """,
+            StatementArguments([sink]) + query.arguments
+                + StatementArguments([positions.lowerBound, positions.upperBound]) + StatementArguments(names))
     }
 
     /// Lets a sink try its dead letters once more.

@@ -56,11 +56,12 @@ extension PunchJournal {
                     """, arguments: [after])
             var step = RetentionStep()
             var positions: [Int64] = []
+            var hasOld = false
             for row in candidates {
                 let position: Int64 = row[0]
-                // Positions and times of arrival grow together.
-                guard (row[2] as Int64) < rule.receivedBefore.millisecondsSince1970 else { break }
-                step.next = position
+                // Positions and times of arrival grow together, but for a while in which the host's clock was wrong.
+                guard (row[2] as Int64) < rule.receivedBefore.millisecondsSince1970 else { continue }
+                hasOld = true
                 let served = DeviceID(row[1] as String).flatMap { rule.served[$0] } ?? 0
                 let isDelivered = position <= served && !(row[3] as Bool)
                 guard isDelivered || rule.includesUndelivered else { continue }
@@ -68,7 +69,7 @@ extension PunchJournal {
                 if !isDelivered { step.undelivered += 1 }
             }
             step.forgotten = positions.count
-            if candidates.count < 1_000 || step.next != (candidates.last?[0] as Int64?) { step.next = nil }
+            if hasOld, candidates.count == 1_000 { step.next = candidates.last?[0] }
             try Self.forget(positions, database)
             return step
         }

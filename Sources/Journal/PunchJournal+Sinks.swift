@@ -38,21 +38,24 @@ extension PunchJournal {
 
     /// Letters that were delivered after all are gone; what was refused is one, counted up when it was one before.
     private static func settle(_ delivery: SinkDelivery, sink: String, at now: Instant, _ database: Database) throws {
+        guard !delivery.redelivered.isEmpty || !delivery.rejected.isEmpty else { return }
         let refused = Set(delivery.rejected.map(\.position))
+        let settled = try database.cachedStatement(sql: "DELETE FROM redeliveries WHERE sink = ? AND position = ?")
+        let delivered = try database.cachedStatement(sql: "DELETE FROM dead_letters WHERE sink = ? AND position = ?")
         for position in delivery.redelivered {
-            try database.execute(
-                sql: "DELETE FROM redeliveries WHERE sink = ? AND position = ?", arguments: [sink, position])
-            guard !refused.contains(position) else { continue }
-            try database.execute(
-                sql: "DELETE FROM dead_letters WHERE sink = ? AND position = ?", arguments: [sink, position])
+            try settled.execute(arguments: [sink, position])
+            if !refused.contains(position) { try delivered.execute(arguments: [sink, position]) }
         }
+        // A journal that may forget what is undelivered can have forgotten the punch while the sink had it.
+        let letter = try database.cachedStatement(
+            sql: """
+                INSERT INTO dead_letters (sink, position, reason, rejected_at)
+                SELECT ?1, ?2, ?3, ?4 WHERE EXISTS (SELECT 1 FROM punches WHERE position = ?2)
+                ON CONFLICT (sink, position) DO UPDATE SET reason = excluded.reason,
+                    rejected_at = excluded.rejected_at, attempts = attempts + 1, discarded_at = NULL
+                """)
         for rejection in delivery.rejected {
-            try database.execute(
-                sql: """
-                    INSERT INTO dead_letters (sink, position, reason, rejected_at) VALUES (?, ?, ?, ?)
-                    ON CONFLICT (sink, position) DO UPDATE SET reason = excluded.reason,
-                        rejected_at = excluded.rejected_at, attempts = attempts + 1, discarded_at = NULL
-                    """,
+            try letter.execute(
                 arguments: [sink, rejection.position, rejection.reason, now.millisecondsSince1970])
         }
     }

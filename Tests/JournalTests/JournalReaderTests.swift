@@ -108,6 +108,24 @@ struct JournalReaderTests {
         #expect(scanned == 20)
     }
 
+    @Test("a page for a sink ends where its texts grow large, and the next one goes on")
+    func largeTexts() async throws {
+        let journal = try PunchJournal(directory.data)
+        let lobby = try device("lobby")
+        let raw = RawJSON(trusted: #"{"photo":""# + String(repeating: "x", count: 3 << 20) + #""}"#)
+        let punches = try (0..<5 as Range<Int64>).map { second in
+            var punch = try punch(lobby, second: second)
+            punch.record.raw = raw
+            return punch
+        }
+        _ = try await journal.commit(entry(lobby, punches))
+        let first = try await journal.reader.deliverable(after: 0, devices: [lobby], limit: 100)
+        #expect(first.punches.map(\.position) == [1, 2, 3] && first.scannedTo == 3 && first.isCut)
+        let second = try await journal.reader.deliverable(after: 3, devices: [lobby], limit: 100)
+        #expect(second.punches.map(\.position) == [4, 5] && second.scannedTo == 5 && !second.isCut)
+        #expect(try await journal.replay(to: "audit", .init(), devices: [lobby]) == 0)
+    }
+
     @Test("leaves out invalid punches and other devices from what a sink gets, and says how far it has looked")
     func deliverable() async throws {
         let (journal, lobby, gate) = try await filled()

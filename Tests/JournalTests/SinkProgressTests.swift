@@ -67,6 +67,40 @@ struct SinkProgressTests {
         #expect(status.deliveredCount == 10)
     }
 
+    @Test("a punch that the journal forgot while the sink had it leaves no dead letter, and the rest is stored")
+    func forgottenMeanwhile() async throws {
+        let directory = TemporaryDirectory()
+        let journal = try PunchJournal(directory.data)
+        let lobby = try device("lobby")
+        _ = try await journal.commit(entry(lobby, try (0..<3).map { try punch(lobby, second: $0) }))
+        let rule = RetentionRule(
+            receivedBefore: Instant(millisecondsSince1970: .max), served: [:], includesUndelivered: true)
+        #expect(try await journal.forget(rule, after: 0).undelivered == 3)
+        try await journal.saveDelivery(
+            SinkDelivery(
+                position: 3, lanes: [lobby: .following], delivered: 2, rejected: [.init(position: 2, reason: "?")]),
+            sink: "db", at: Instant(secondsSince1970: 1_750_000_600))
+        #expect(try await journal.reader.deadLetters(limit: 10).isEmpty)
+        #expect(try await journal.sinkProgress("db")?.position == 3)
+    }
+
+    @Test("a long journal is replayed whole, by position, and only what the sink has had")
+    func longReplay() async throws {
+        let directory = TemporaryDirectory()
+        let journal = try PunchJournal(directory.data)
+        let lobby = try device("lobby")
+        for start in stride(from: Int64(0), to: 50_000, by: 5_000) {
+            _ = try await journal.commit(
+                entry(lobby, try (start..<start + 5_000).map { try punch(lobby, second: $0) }))
+        }
+        try await journal.saveDelivery(
+            SinkDelivery(position: 45_001, lanes: [lobby: .following]), sink: "db", at: now)
+        let last = JournalReader.Filter(since: Instant(secondsSince1970: 1_750_000_000 + 39_999))
+        #expect(try await journal.replay(to: "db", last, devices: [lobby]) == 5_002)
+        #expect(try await journal.replay(to: "db", .init(), devices: [lobby]) == 39_999)
+        #expect(try await journal.reader.redeliverable(to: "db", limit: 3).map(\.position) == [1, 2, 3])
+    }
+
     @Test("failing and working again are kept for the command line")
     func health() async throws {
         let journal = try PunchJournal(directory.data)

@@ -83,7 +83,7 @@ public struct DirectionRules: Sendable {
         let people = Set(wanted.map(\.code))
         var days: [PersonDay: [(wall: Int64, position: Int64)]] = [:]
         for span in spans(of: wanted) {
-            for mark in try await reader.marks(of: devices, in: span) where people.contains(mark.code) {
+            for mark in try await reader.marks(of: devices, people: people, in: span) {
                 guard let day = day(mark.device, mark.localTime) else { continue }
                 days[PersonDay(code: mark.code, day: day), default: []]
                     .append((mark.localTime.wallSeconds, mark.position))

@@ -60,6 +60,27 @@ struct JournalKeeperTests {
         #expect(left == [3, 7, 8, 9, 10])
     }
 
+    @Test("a clock that was wrong for a while does not keep the journal from forgetting")
+    func wrongClock() async throws {
+        func commit(_ seconds: Range<Int64>, at receivedAt: Instant) async throws {
+            let punches = seconds.map { second in
+                var punch = deliveryPunch(bench.gate, second: second)
+                punch.receivedAt = receivedAt
+                return punch
+            }
+            _ = try await bench.journal.commit(
+                JournalEntry(device: bench.gate, punches: punches, receivedAt: receivedAt))
+        }
+        try await commit(0..<5, at: Instant(secondsSince1970: 4_000_000_000))
+        for start in stride(from: Int64(10), to: 3_010, by: 1_000) {
+            try await commit(start..<start + 1_000, at: Instant(secondsSince1970: 1_750_000_500))
+        }
+        let keeper = try await keeper(.init(keep: keep))
+        bench.time.advance(by: .seconds(2 * 86_400))
+        try await keeper.forgetOld()
+        #expect(try await bench.journal.reader.count() == 5)
+    }
+
     @Test("what was forgotten does not come back when the device sends it again")
     func forgotten() async throws {
         try await bench.commit(bench.gate, seconds: 0..<5)
