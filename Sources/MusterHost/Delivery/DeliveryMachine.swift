@@ -70,6 +70,8 @@ struct DeliveryMachine: Sendable {
     private var isStopping = false
     private var isHalting = false
     private var hasNews = false
+    /// A stretch was read since the last news: devices that change all the time do not hold up punches.
+    private var isNewsTurn = true
     private var hasRedeliveries = true
     /// A stretch was served since the last redelivery: the two take turns, so that neither starves.
     private var isRedeliveryTurn = true
@@ -94,7 +96,7 @@ struct DeliveryMachine: Sendable {
         switch state {
         case .closed: return .open
         case .ready:
-            if hasNews { return .describe }
+            if hasNews, isNewsTurn { return .describe }
             if hasRedeliveries, isRedeliveryTurn { return .readRedeliveries(limit: batchLimit) }
             return .read(lanes.next, limit: batchLimit)
         case .delivering(let batch): return .deliver(batch.punches)
@@ -117,7 +119,10 @@ struct DeliveryMachine: Sendable {
         if case .caughtUp = state { state = .ready }
     }
 
-    mutating func described() { hasNews = false }
+    mutating func described() {
+        hasNews = false
+        isNewsTurn = false
+    }
 
     /// Somebody asked for punches to be delivered again.
     mutating func redeliveriesRequested() {
@@ -133,6 +138,7 @@ struct DeliveryMachine: Sendable {
         guard state == .ready else { return }
         let stretch = lanes.next
         isRedeliveryTurn = true
+        isNewsTurn = true
         guard punches.isEmpty else {
             state = .delivering(Batch(origin: .stretch(stretch, scannedTo: page.scannedTo), punches: punches))
             return
@@ -141,7 +147,7 @@ struct DeliveryMachine: Sendable {
         lanes.serve(stretch, to: page.scannedTo)
         if lanes.isWorthSaving {
             state = .saving(lanes.takeChanges(delivered: 0, rejected: []))
-        } else if stretch.through == nil, !page.isCut, !hasRedeliveries {
+        } else if stretch.through == nil, !page.isCut, !hasRedeliveries, !hasNews {
             state = .caughtUp(generation: generation)
         }
     }

@@ -53,6 +53,29 @@ struct DeliveryMachineTests {
         #expect(machine.next() == .read(.init(after: 3, through: nil, devices: [lobby]), limit: 250))
     }
 
+    @Test("devices that change all the time do not hold up punches, nor punches the news of devices")
+    func news() {
+        var machine = reading()
+        for start in [1, 4] as [Int64] {
+            machine.devicesChanged()
+            #expect(machine.next() == .describe)
+            machine.described()
+            machine.devicesChanged()
+            #expect(machine.next() == .read(.init(after: start - 1, through: nil, devices: [lobby]), limit: 250))
+            machine.take(page(start...start + 2), generation: 1)
+            machine.delivered(.allAccepted)
+            machine.saved()
+            #expect(machine.next() == .describe)
+        }
+        machine.described()
+        machine.devicesChanged()
+        machine.take(nothing(to: 6), generation: 2)
+        #expect(machine.next() == .describe)
+        machine.described()
+        machine.take(nothing(to: 6), generation: 3)
+        #expect(machine.next() == .waitForChange(since: 3))
+    }
+
     @Test("batches grow while they are full, up to a thousand")
     func growth() {
         var machine = reading()
