@@ -227,8 +227,10 @@ final class SupervisorTests {
         device.breakLink()
         device.record(record(2))
         device.record(record(3))
-        // Back-off, then the next connection.
-        while device.opens < 2 { _ = await time.advanceToNextWake() }
+        // The back-off and nothing more: a clock that runs on would end the next session's opening.
+        while await supervisor.currentStatus.state != "backing-off" { await Task.yield() }
+        while time.timeToNextWake.map({ $0 > .seconds(10) }) ?? true { await Task.yield() }
+        await time.advanceToNextWake()
         try await waitForPunches(3, in: services.journal)
         supervisor.requestStop()
         await running
