@@ -22,9 +22,10 @@ public final class PostgresConnection {
     /// Waits are cut into slices, so that an interruption is noticed.
     private static let slice: Int32 = 50
 
-    /// Connects.
+    /// Connects. Where the connection string names several hosts, to the first that lets in.
     /// - Parameters:
-    ///   - connectionString: what libpq takes: a `postgresql://` URI or `key=value` pairs.
+    ///   - connectionString: what libpq takes: a `postgresql://` URI or `key=value` pairs. Its `connect_timeout` holds for
+    ///     each host.
     ///   - defaults: keywords of libpq that hold where the connection string says nothing.
     ///   - patience: for connecting and for each statement.
     public init(
@@ -33,17 +34,35 @@ public final class PostgresConnection {
     ) throws(PostgresError) {
         self.patience = patience
         self.interrupt = interrupt
-        // A later keyword wins, and `dbname` expands where it stands: defaults come first.
-        let keywords = defaults.map(\.keyword) + ["dbname"]
-        let values = defaults.map(\.value) + [connectionString]
-        handle = Self.withCStrings(keywords) { keywords in
-            Self.withCStrings(values) { values in PQconnectStartParams(keywords, values, 1) }
+        let targets = PostgresTargets(connectionString, defaults: defaults)
+        var failures: [PostgresError] = []
+        for host in targets.hosts {
+            do throws(PostgresError) {
+                // A later keyword wins, and `dbname` expands where it stands: defaults come first.
+                try connect(
+                    defaults + [("dbname", connectionString)] + host,
+                    Deadline(min(patience, targets.connectTimeout ?? patience)))
+                return
+            } catch {
+                failures.append(error)
+                if error.kind == .interrupted { break }
+            }
+        }
+        throw PostgresError(
+            failures.last?.kind ?? .connection, failures.map(\.message).joined(separator: "; "))
+    }
+
+    private func connect(
+        _ keywords: [(keyword: String, value: String)], _ deadline: Deadline
+    ) throws(PostgresError) {
+        handle = Self.withCStrings(keywords.map(\.keyword)) { names in
+            Self.withCStrings(keywords.map(\.value)) { values in PQconnectStartParams(names, values, 1) }
         }
         guard let handle else { throw PostgresError(.connection, "there is no memory for a connection") }
         // Else libpq prints the server's notices on standard error.
         PQsetNoticeProcessor(handle, { _, _ in }, nil)
         do throws(PostgresError) {
-            try finishConnecting()
+            try finishConnecting(deadline)
         } catch {
             close()
             throw error
@@ -61,6 +80,13 @@ public final class PostgresConnection {
 
     /// False once the connection was closed or lost.
     public var isOpen: Bool { handle.map { PQstatus($0) == CONNECTION_OK } ?? false }
+
+    /// Where the connection leads, without who asks: `db.example.com:5432/hr`.
+    public var place: String {
+        func text(_ value: UnsafePointer<CChar>?) -> String { value.map { String(cString: $0) } ?? "" }
+        guard let handle else { return "" }
+        return "\(text(PQhost(handle))):\(text(PQport(handle)))/\(text(PQdb(handle)))"
+    }
 
     /// Whether a text is a connection string that libpq understands. Connects to nothing.
     public static func isWellFormed(_ connectionString: String) -> Bool {
@@ -209,8 +235,7 @@ public final class PostgresConnection {
         }
     }
 
-    private func finishConnecting() throws(PostgresError) {
-        let deadline = Deadline(patience)
+    private func finishConnecting(_ deadline: Deadline) throws(PostgresError) {
         var progress = PGRES_POLLING_WRITING
         while true {
             guard PQstatus(try opened()) != CONNECTION_BAD else { throw lost() }
@@ -233,7 +258,7 @@ public final class PostgresConnection {
     ) throws(PostgresError) {
         while true {
             if interrupt.isInterrupted { throw ended(.interrupted, "interrupted") }
-            if deadline.isOver { throw ended(.timedOut, "the server did not answer within \(patience)") }
+            if deadline.isOver { throw ended(.timedOut, "the server did not answer within \(deadline.patience)") }
             let events = writing ? (isConnecting ? POLLOUT : POLLOUT | POLLIN) : POLLIN
             var poller = pollfd(fd: PQsocket(try opened()), events: Int16(events), revents: 0)
             let ready = poll(&poller, 1, Self.slice)
@@ -285,9 +310,13 @@ public final class PostgresConnection {
 
 /// An instant of the monotonic clock.
 private struct Deadline {
+    let patience: Duration
     private let end: ContinuousClock.Instant
 
-    init(_ patience: Duration) { end = .now.advanced(by: patience) }
+    init(_ patience: Duration) {
+        self.patience = patience
+        end = .now.advanced(by: patience)
+    }
 
     var isOver: Bool { ContinuousClock.now >= end }
 }

@@ -104,6 +104,53 @@ public enum PostgresText {
         }
     }
 
+    /// JSON text that a `jsonb` column takes: the escapes of U+0000 and of half a surrogate pair, which it refuses, become
+    /// U+FFFD. All else stays as it stands, also text that is no JSON.
+    public static func storableJSON(_ text: String) -> String {
+        guard text.utf8.contains(0x5C) else { return text }
+        let bytes = Swift.Array(text.utf8)
+        var result: [UInt8] = []
+        result.reserveCapacity(bytes.count)
+        var index = 0
+        while index < bytes.count {
+            guard bytes[index] == 0x5C else {
+                result.append(bytes[index])
+                index += 1
+                continue
+            }
+            guard let unit = codeUnit(bytes, at: index) else {
+                // An escape of one letter; its second byte may be a backslash that begins nothing.
+                let end = min(index + 2, bytes.count)
+                result.append(contentsOf: bytes[index..<end])
+                index = end
+                continue
+            }
+            let isPair =
+                (0xD800...0xDBFF).contains(unit)
+                && codeUnit(bytes, at: index + 6).map { (0xDC00...0xDFFF).contains($0) } ?? false
+            let isRefused = !isPair && (unit == 0 || (0xD800...0xDFFF).contains(unit))
+            let end = index + (isPair ? 12 : 6)
+            result.append(contentsOf: isRefused ? Swift.Array(#"\ufffd"#.utf8)[...] : bytes[index..<end])
+            index = end
+        }
+        return String(decoding: result, as: UTF8.self)
+    }
+
+    /// The number of an escape `\u12ab` that begins at `index`; `nil` where none does.
+    private static func codeUnit(_ bytes: [UInt8], at index: Int) -> Int? {
+        guard index + 6 <= bytes.count, bytes[index] == 0x5C, bytes[index + 1] == 0x75 else { return nil }
+        var value = 0
+        for byte in bytes[index + 2..<index + 6] {
+            switch byte {
+            case 0x30...0x39: value = value * 16 + Int(byte - 0x30)
+            case 0x41...0x46: value = value * 16 + Int(byte - 0x41) + 10
+            case 0x61...0x66: value = value * 16 + Int(byte - 0x61) + 10
+            default: return nil
+            }
+        }
+        return value
+    }
+
     /// A name between double quotes, safe in any statement.
     public static func identifier(_ name: String) -> String {
         "\"" + name.replacing("\"", with: "\"\"").replacing("\0", with: "") + "\""

@@ -96,20 +96,106 @@ struct PostgresSinkTests {
         await sink.close()
     }
 
-    @Test("a value that the database cannot take is refused alone, with the server's words", arguments: [3, 400])
+    @Test("a punch that a rule of the table refuses is refused alone, with the server's words", arguments: [3, 400])
     func poison(_ size: Int64) async throws {
         let sink = try sink()
         try await sink.open()
-        var batch = (0..<size).map { punch($0) }
-        batch[1] = punch(1, raw: #"{"name": "\u0000"}"#)
-        let last = batch.count - 1
-        batch[last] = punch(Int64(last), raw: "{not json")
+        try await server.sql(
+            """
+            ALTER TABLE \(schema).attendance_records ADD CONSTRAINT known_person CHECK (attendance_code <> 'ghost');
+            CREATE UNIQUE INDEX one_note ON \(schema).attendance_records (notes) WHERE notes <> '';
+            CREATE FUNCTION \(schema).refuse() RETURNS trigger LANGUAGE plpgsql AS
+                $$ BEGIN RAISE EXCEPTION 'nobody works on Sunday'; END $$;
+            CREATE TRIGGER sunday BEFORE INSERT ON \(schema).attendance_records
+                FOR EACH ROW WHEN (new.work_code = '7') EXECUTE FUNCTION \(schema).refuse();
+            """)
+        var batch = (0..<size + 3).map { punch($0) }
+        batch[1] = punch(1, code: "ghost")
+        batch[2] = punch(2, workCode: "7")
+        batch[3] = punch(3, notes: "twice")
+        let last = size + 2
+        batch[Int(last)] = punch(last, notes: "twice")
         let delivery = try await sink.deliver(batch)
-        #expect(delivery.rejected.map(\.position) == [2, size])
-        #expect(delivery.rejected.first?.reason.contains("Unicode") == true, "\(delivery.rejected)")
-        #expect(try await count() == Int(size) - 2)
+        #expect(delivery.rejected.map(\.position) == [2, 3, last + 1])
+        let reasons = delivery.rejected.map(\.reason)
+        for (reason, words) in zip(reasons, ["known_person", "nobody works on Sunday", "one_note"]) {
+            #expect(reason.contains(words), "\(reasons)")
+        }
+        #expect(try await count() == Int(size))
         #expect(try await sink.deliver([punch(9_000)]) == .allAccepted)
         await sink.close()
+    }
+
+    @Test("what the device said beside a punch does not cost the punch", arguments: [4, 400])
+    func oddRawData(_ size: Int64) async throws {
+        let sink = try sink()
+        try await sink.open()
+        var batch = (0..<size).map { punch($0) }
+        batch[1] = punch(1, raw: #"{"name": "a\u0000b\ud800\ud83d\ude00", "path": "c:\\u0000"}"#)
+        batch[2] = punch(2, raw: "{not json \"\\u0000")
+        #expect(try await sink.deliver(batch) == .allAccepted)
+        #expect(try await count() == Int(size))
+        let raw = try await server.sql(
+            """
+            SELECT raw_data FROM \(schema).attendance_records
+            WHERE "timestamp" IN ('2026-01-05 08:00:01Z', '2026-01-05 08:00:02Z') ORDER BY "timestamp"
+            """)
+        #expect(
+            raw == [
+                #"{"name": "a\u{FFFD}b\u{FFFD}😀", "path": "c:\\u0000"}"#.replacing(#"\u{FFFD}"#, with: "\u{FFFD}"),
+                #"{"text": "{not json \"\\u0000"}"#,
+            ])
+        await sink.close()
+    }
+
+    @Test(
+        "a database of another encoding takes what it can, and raw data as a text", arguments: ["SQL_ASCII", "LATIN1"])
+    func encodings(encoding: String) async throws {
+        let database = schema + encoding.lowercased()
+        try await server.sql("CREATE DATABASE \(database) TEMPLATE template0 ENCODING '\(encoding)'")
+        let sink = try sink(["url": "\(server.connectionString) dbname=\(database)"])
+        try await sink.open()
+        var batch = (0..<150).map { punch($0) }
+        batch[1] = punch(1, code: "é", raw: #"{"name": "\ud83d\ude00"}"#)
+        batch[2] = punch(2, raw: #"{"name": "😀\u0000"}"#)
+        #expect(try await sink.deliver(batch) == .allAccepted)
+        await sink.close()
+        let rows = try await server.sql(
+            """
+            SELECT attendance_code, raw_data FROM \(schema).attendance_records
+            WHERE "timestamp" BETWEEN '2026-01-05 08:00:01Z' AND '2026-01-05 08:00:02Z' ORDER BY "timestamp"
+            """, in: database)
+        #expect(
+            rows == [
+                #"é|{"text": "{\"name\": \"\\ud83d\\ude00\"}"}"#,
+                #"7|{"text": "{\"name\": \"\\ud83d\\ude00\\u0000\"}"}"#,
+            ])
+        try await server.sql("DROP DATABASE \(database) WITH (FORCE)")
+    }
+
+    @Test("what every punch would fail at is for people, and no punch is set aside for it")
+    func changedTable() async throws {
+        let sink = try sink()
+        try await sink.open()
+        try await server.sql(
+            """
+            ALTER TABLE \(schema).attendance_records ADD COLUMN branch text NOT NULL DEFAULT '';
+            ALTER TABLE \(schema).attendance_records ALTER COLUMN branch DROP DEFAULT
+            """)
+        for size in [1, 200] as [Int64] {
+            try await sink.open()
+            let batch = (0..<size).map { punch($0) }
+            await #expect {
+                _ = try await sink.deliver(batch)
+            } throws: { error in
+                let fault = error as? SinkFault
+                return fault?.kind == .permanent && fault?.message.contains("default") == true
+            }
+        }
+        await sink.close()
+        for key in ["schema", "notify"] {
+            #expect(throws: ConfigurationError.self) { try self.sink([key: String(repeating: "é", count: 32)]) }
+        }
     }
 
     @Test("keeps the devices, and shows those that are gone as switched off")
@@ -155,9 +241,48 @@ struct PostgresSinkTests {
             "SELECT count(*) FROM pg_tables WHERE schemaname = '\(schema)' AND tablename ~ 'records_20[0-9]{2}_[0-9]{2}$'"
         )
         #expect((Int(names.first ?? "") ?? 0) >= 10)
+        // This month and the next, by the clock of the host, whatever the punches are.
+        let ahead = try await server.sql(
+            "SELECT tablename FROM pg_tables WHERE schemaname = '\(schema)' AND tablename ~ '2026_0[12]$' ORDER BY 1")
+        #expect(ahead == ["attendance_records_2026_01", "attendance_records_2026_02"])
+        // A month that was put away is made anew for a punch that is tried again.
+        try await server.sql("DROP TABLE \(schema).attendance_records_2026_03")
+        let march = [punch(60 * 86_400)]
+        #expect(try await sink.deliver(march).rejected.count == 1)
+        #expect(try await sink.deliver(march) == .allAccepted)
         await sink.close()
         let plain = try self.sink()
         await #expect { try await plain.open() } throws: { ($0 as? SinkFault)?.kind == .permanent }
+    }
+
+    @Test("a user who may not make tables works with partitions that others made ahead, also of whole years")
+    func foreignPartitions() async throws {
+        let owner = try sink(["partition": "month"])
+        try await owner.open()
+        await owner.close()
+        let role = "writer_\(schema)"
+        try await server.sql(
+            """
+            CREATE ROLE \(role) LOGIN; GRANT USAGE ON SCHEMA \(schema) TO \(role);
+            GRANT ALL ON ALL TABLES IN SCHEMA \(schema) TO \(role);
+            GRANT ALL ON ALL SEQUENCES IN SCHEMA \(schema) TO \(role);
+            CREATE TABLE \(schema).attendance_records_2026_01 PARTITION OF \(schema).attendance_records
+                FOR VALUES FROM ('2026-01-01 00:00:00Z') TO ('2026-02-01 00:00:00Z');
+            CREATE TABLE \(schema).attendance_records_2026_02 PARTITION OF \(schema).attendance_records
+                FOR VALUES FROM ('2026-02-01 00:00:00Z') TO ('2026-03-01 00:00:00Z');
+            CREATE TABLE \(schema).attendance_records_2025 PARTITION OF \(schema).attendance_records
+                FOR VALUES FROM ('2025-01-01 00:00:00Z') TO ('2026-01-01 00:00:00Z');
+            """)
+        let url = "host=\(server.directory) dbname=postgres user="
+        let writer = try sink(["partition": "month", "url": url + role, "migrate": "false"])
+        try await writer.open()
+        #expect(try await writer.deliver([punch(0)]) == .allAccepted)
+        await writer.close()
+        try await owner.open()
+        #expect(try await owner.deliver([punch(-200 * 86_400)]) == .allAccepted)
+        #expect(try await count() == 2)
+        await owner.close()
+        try await server.sql("DROP OWNED BY \(role); DROP ROLE \(role)")
     }
 
     @Test("tells listeners of new rows, and only of new ones")
@@ -202,6 +327,73 @@ struct PostgresSinkTests {
             guard let fault = error as? SinkFault else { return false }
             return fault.kind == kind && fault.message.contains(words)
         }
+    }
+
+    @Test("of several hosts one that is silent does not keep it from the others")
+    func severalHosts() async throws {
+        let silent = try SilentPort()
+        let url = "host=127.0.0.1,\(server.directory) port=\(silent.port),5432 dbname=postgres user=postgres"
+        let sink = try sink(["url": url + " connect_timeout=2"])
+        try await sink.open()
+        #expect(try await sink.deliver([punch(0)]) == .allAccepted)
+        await sink.close()
+        let alone = try self.sink(["url": "host=127.0.0.1 port=\(silent.port) connect_timeout=1 user=postgres"])
+        await #expect {
+            try await alone.open()
+        } throws: { ($0 as? SinkFault)?.message.contains("did not answer within 2.0 seconds") == true }
+    }
+
+    @Test("two hosts in one schema look after their own devices, and are told of a name that both have")
+    func twoHosts() async throws {
+        func host(_ log: RecordingLog) throws -> PostgresSink {
+            try PostgresSink(
+                settings: try PostgresSettings(
+                    try PostgresSettings.schema.values(["url": server.connectionString, "schema": schema])),
+                context: SinkContext(name: "db", baseDirectory: "/", time: ManualTime(), log: log))
+        }
+        func report(_ name: String) throws -> DeviceReport {
+            DeviceReport(device: try #require(DeviceID(name)), name: name, state: "online")
+        }
+        let (logs, query) = (
+            [RecordingLog(), RecordingLog()], "SELECT device, state FROM \(schema).attendance_devices ORDER BY 1"
+        )
+        let hosts = try logs.map { try host($0) }
+        for host in hosts { try await host.open() }
+        try await hosts[0].report([report("a1"), report("a2")], isComplete: true)
+        try await hosts[1].report([report("b1")], isComplete: true)
+        #expect(try await server.sql(query) == ["a1|online", "a2|online", "b1|online"])
+        try await hosts[0].report([report("a1")], isComplete: true)
+        #expect(try await server.sql(query) == ["a1|online", "a2|removed", "b1|online"])
+        #expect(logs.map(\.entries.count) == [0, 0])
+        try await hosts[1].report([report("b1"), report("a1")], isComplete: true)
+        #expect(logs[1].entries.map { $0.metadata["devices"] } == ["a1"])
+        for host in hosts { await host.close() }
+    }
+
+    @Test("tables of an older version are brought to the newest, and what stands in them stays")
+    func olderVersion() async throws {
+        let sink = try sink()
+        try await sink.open()
+        _ = try await sink.deliver([punch(0)])
+        try await sink.report([DeviceReport(device: lobby, name: "Lobby", state: "online")], isComplete: true)
+        await sink.close()
+        try await server.sql(
+            """
+            ALTER TABLE \(schema).attendance_devices DROP COLUMN reported_by;
+            UPDATE \(schema).muster_schema SET version = 2
+            """)
+        let careful = try self.sink(["migrate": "false"])
+        await #expect { try await careful.open() } throws: { ($0 as? SinkFault)?.kind == .permanent }
+        try await sink.open()
+        let gate = DeviceReport(device: try #require(DeviceID("gate")), name: "Gate", state: "online")
+        try await sink.report([gate], isComplete: true)
+        #expect(
+            try await server.sql("SELECT device, state FROM \(schema).attendance_devices ORDER BY 1") == [
+                "gate|online", "lobby|removed",
+            ])
+        #expect(try await count() == 1)
+        #expect(try await server.sql("SELECT version FROM \(schema).muster_schema") == ["3"])
+        await sink.close()
     }
 
     @Test("leaves the tables of another program alone")
@@ -250,4 +442,29 @@ struct PostgresSinkTests {
         _ = try? await lock
         await sink.close()
     }
+}
+
+/// A port of the loopback address that takes connections and never says a word.
+private final class SilentPort: Sendable {
+    let port: UInt16
+    private let descriptor: Int32
+
+    init() throws {
+        descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let descriptor = descriptor
+        let bound = withUnsafeMutablePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
+                bind(descriptor, address, length) == 0 && listen(descriptor, 16) == 0
+                    && getsockname(descriptor, address, &length) == 0
+            }
+        }
+        guard bound else { throw HarnessError("no port can be bound") }
+        port = UInt16(bigEndian: address.sin_port)
+    }
+
+    deinit { close(descriptor) }
 }

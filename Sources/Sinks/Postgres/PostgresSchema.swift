@@ -7,7 +7,7 @@ struct PostgresSchema {
     let partition: PostgresSettings.Partition
 
     /// What each version adds to the one before; additions only, so that an older muster's reports go on working.
-    var versions: [[String]] { [first, second] }
+    var versions: [[String]] { [first, second, third] }
 
     /// Up to when punches are complete, where they may be missing, and how right the clock is.
     private var second: [String] {
@@ -22,6 +22,9 @@ struct PostgresSchema {
             """,
         ]
     }
+
+    /// Several hosts may share the tables: each looks after the devices that it has reported.
+    private var third: [String] { ["ALTER TABLE attendance_devices ADD COLUMN reported_by text"] }
 
     private var first: [String] {
         let isPartitioned = partition == .month
@@ -216,12 +219,13 @@ struct PartitionMonth: Sendable, Hashable {
         month == 12 ? PartitionMonth(year: year + 1, month: 1) : PartitionMonth(year: year, month: month + 1)
     }
 
+    var tableName: String { "attendance_records_\(year)_\(Self.twoDigits(month))" }
+
     var createSQL: String {
-        let name = "attendance_records_\(year)_\(Self.twoDigits(month))"
-        return """
-            CREATE TABLE IF NOT EXISTS \(name) PARTITION OF attendance_records
-            FOR VALUES FROM ('\(firstDay)') TO ('\(next.firstDay)')
-            """
+        """
+        CREATE TABLE IF NOT EXISTS \(tableName) PARTITION OF attendance_records
+        FOR VALUES FROM ('\(firstDay)') TO ('\(next.firstDay)')
+        """
     }
 
     private var firstDay: String {

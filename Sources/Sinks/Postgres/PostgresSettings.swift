@@ -50,6 +50,11 @@ public struct PostgresSettings: SinkSettings, Hashable {
         schemaName = try values.value(Self.schemaSetting)
         partition = try values.value(Self.partitionSetting)
         channel = try values.value(Self.notifySetting)
+        // PostgreSQL counts bytes: it would cut a longer name and then not find it.
+        for (setting, name) in [(Self.schemaSetting, schemaName), (Self.notifySetting, channel)]
+        where name.utf8.count > 63 {
+            throw values.error(setting.key, "'\(name)' is longer than 63 bytes", code: "out-of-range")
+        }
         isMigrating = try values.value(Self.migrateSetting)
         timeout = try values.value(Self.timeoutSetting)
     }

@@ -1,4 +1,5 @@
 public import DeviceKit
+internal import Foundation
 internal import Postgres
 internal import Synchronization
 
@@ -51,19 +52,44 @@ public actor PostgresSink: DeviceReportSink {
     }
 
     public func report(_ devices: [DeviceReport], isComplete: Bool) async throws(SinkFault) {
+        let host = try await host()
         try await interruptible { () throws(SinkFault) in
             try withConnection { (connection) throws(PostgresError) in
                 try inTransaction(connection) { () throws(PostgresError) in
+                    if isComplete { try compare(devices, host, connection) }
                     for device in devices {
-                        try connection.query(PostgresDeviceRows.upsertSQL, PostgresDeviceRows.values(device))
-                    }
-                    if isComplete {
-                        try connection.query(PostgresDeviceRows.retireSQL, [PostgresDeviceRows.names(devices)])
+                        try connection.query(
+                            PostgresDeviceRows.upsertSQL, PostgresDeviceRows.values(device, host: host))
                     }
                 }
             }
         }
     }
+
+    /// Retires what this host no longer has, and tells of devices that another host has, too: their punches could not be
+    /// told apart.
+    private func compare(
+        _ devices: [DeviceReport], _ host: String, _ connection: PostgresConnection
+    ) throws(PostgresError) {
+        let arguments = [PostgresDeviceRows.names(devices), Array(host.utf8)]
+        try connection.query(PostgresDeviceRows.retireSQL, arguments)
+        let shared = try connection.query(PostgresDeviceRows.sharedSQL, arguments).rows.compactMap { $0.first ?? nil }
+        guard !shared.isEmpty else { return }
+        context.log.warning(
+            "another muster reports devices of the same names: rename them here or there, or give each its own schema",
+            ["devices": shared.prefix(20).joined(separator: ", ")])
+    }
+
+    /// What this host is called in the table: made once for each data directory.
+    private func host() async throws(SinkFault) -> String {
+        if let known = try await context.memory.value(Self.hostKey) { return known }
+        // Nothing depends on it but that no other host has it.
+        let made = UUID().uuidString.lowercased()
+        try await context.memory.set(made, for: Self.hostKey)
+        return made
+    }
+
+    private static let hostKey = "host"
 
     public func close() async { disconnect() }
 
@@ -154,7 +180,7 @@ public actor PostgresSink: DeviceReportSink {
             expectsRepeats = new < batch.count
             return []
         } catch {
-            guard PostgresFaults.concernsValues(error) else { throw error }
+            guard PostgresFaults.concernsValues(error, batch) else { throw error }
             return try isolate(batch, error, connection)
         }
     }
@@ -163,11 +189,26 @@ public actor PostgresSink: DeviceReportSink {
     private func isolate(
         _ batch: ArraySlice<JournaledPunch>, _ error: PostgresError, _ connection: PostgresConnection
     ) throws(PostgresError) -> [Delivery.Rejection] {
-        guard batch.count > 1 else {
-            return batch.map { Delivery.Rejection(position: $0.position, reason: error.message) }
-        }
+        guard batch.count > 1 else { return try refuse(batch, error, connection) }
         let middle = batch.startIndex + batch.count / 2
         return try write(batch[..<middle], connection) + write(batch[middle...], connection)
+    }
+
+    /// A punch is not lost for what the device said beside it: raw data that the server cannot read goes in as a text.
+    private func refuse(
+        _ one: ArraySlice<JournaledPunch>, _ error: PostgresError, _ connection: PostgresConnection
+    ) throws(PostgresError) -> [Delivery.Rejection] {
+        // A month that somebody detached is made again when the punch is retried.
+        months = []
+        if PostgresFaults.isUnreadableValue(error) {
+            do throws(PostgresError) {
+                _ = try insert(one, isRawText: true, connection)
+                return []
+            } catch {
+                guard PostgresFaults.concernsValues(error, one) else { throw error }
+            }
+        }
+        return one.map { Delivery.Rejection(position: $0.position, reason: error.message) }
     }
 
     private func copy(_ batch: ArraySlice<JournaledPunch>, _ connection: PostgresConnection) throws(PostgresError) {
@@ -181,10 +222,10 @@ public actor PostgresSink: DeviceReportSink {
 
     /// - Returns: how many rows were new.
     private func insert(
-        _ batch: ArraySlice<JournaledPunch>, _ connection: PostgresConnection
+        _ batch: ArraySlice<JournaledPunch>, isRawText: Bool = false, _ connection: PostgresConnection
     ) throws(PostgresError) -> Int {
         let answer = try connection.query(
-            PostgresRows.insertSQL(channel: settings.channel), PostgresRows.arrays(batch))
+            PostgresRows.insertSQL(channel: settings.channel), PostgresRows.arrays(batch, isRawText: isRawText))
         return answer.rows.first?.first.flatMap { $0 }.flatMap { Int($0) } ?? 0
     }
 
@@ -209,8 +250,19 @@ public actor PostgresSink: DeviceReportSink {
         let current = PartitionMonth(context.time.now())
         let wanted = Set(batch.map { PartitionMonth($0.punch.time) }).union([current, current.next])
         for month in wanted.subtracting(months) {
-            try connection.execute(month.createSQL)
+            // Looked up first: a user who may not make tables can work with those that others made ahead.
+            let found = try connection.query("SELECT to_regclass($1)", [month.tableName])
+            if found.rows.first?.first.flatMap({ $0 }) == nil { try make(month, connection) }
             months.insert(month)
+        }
+    }
+
+    private func make(_ month: PartitionMonth, _ connection: PostgresConnection) throws(PostgresError) {
+        do throws(PostgresError) {
+            try connection.execute(month.createSQL)
+        } catch {
+            // Somebody's own partition has the month already, or a default one has punches of it.
+            guard ["42P17", "23514"].contains(error.sqlState) else { throw error }
         }
     }
 

@@ -28,7 +28,8 @@ final class PostgresServer: Sendable {
         directory = "/tmp/muster-pg-\(UUID().uuidString.prefix(8))"
         try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: false)
         if Self.isRoot { try await Self.check("/bin/chown", ["postgres:postgres", directory]) }
-        try await run("initdb", "-D", data, "-U", "postgres", "--auth=trust", "--no-sync")
+        try await run(
+            "initdb", "-D", data, "-U", "postgres", "--auth=trust", "--no-sync", "--encoding=UTF8", "--locale=C")
         try await start()
     }
 
@@ -46,9 +47,13 @@ final class PostgresServer: Sendable {
 
     /// Runs SQL and answers its rows, columns separated by `|`.
     @discardableResult
-    func sql(_ text: String) async throws -> [String] {
+    func sql(_ text: String, in database: String = "postgres") async throws -> [String] {
         let output = try await ChildProcess.run(
-            "\(programs)/psql", ["-X", "-q", "-At", "-v", "ON_ERROR_STOP=1", "-d", connectionString, "-c", text])
+            "\(programs)/psql",
+            [
+                "-X", "-q", "-At", "-v", "ON_ERROR_STOP=1", "-d",
+                "\(connectionString) dbname=\(database) client_encoding=UTF8", "-c", text,
+            ])
         guard output.status == 0 else { throw HarnessError("\(text): \(output.standardError)") }
         return output.lines.map { String($0) }
     }
