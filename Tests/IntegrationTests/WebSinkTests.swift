@@ -381,6 +381,31 @@ struct OdooSinkTests {
         }
     }
 
+    @Test("what the server refused once does not hold back what comes later, and is told again when it is tried again")
+    func refusedBefore() async throws {
+        try await PythonServer.with("odoo_server") { server in
+            let memory = VolatileMemory()
+            var sink = try sink(server, memory: memory)
+            try await sink.open()
+            // In the middle of an attendance that somebody made by hand.
+            let refused = try webPunch(1, "06:30:00", code: "8")
+            #expect(try await sink.deliver([refused]).rejected.map(\.position) == [1])
+            #expect(try await sink.deliver([webPunch(2, "08:00:00", code: "8")]) == .allAccepted)
+            await sink.close()
+            sink = try self.sink(server, memory: memory)
+            try await sink.open()
+            #expect(try await sink.deliver([webPunch(3, "12:00:00", code: "8", direction: .out)]) == .allAccepted)
+            #expect(try await sink.deliver([refused]).rejected.map(\.position) == [1])
+            // In one batch with the refused one the others are not refused, too.
+            let batch = try [
+                refused, webPunch(4, "13:00:00", code: "8"), webPunch(5, "17:00:00", code: "8", direction: .out),
+            ]
+            #expect(try await sink.deliver(batch).rejected.map(\.position) == [1])
+            await sink.close()
+            #expect(try await attendances(server, of: 12) == ["06:00-07:00", "08:00-12:00", "13:00-17:00"])
+        }
+    }
+
     @Test("a wrong key is for people", arguments: OdooSettings.API.allCases)
     func wrongKey(api: OdooSettings.API) async throws {
         try await PythonServer.with("odoo_server") { server in

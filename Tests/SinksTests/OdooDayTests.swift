@@ -77,4 +77,20 @@ struct OdooDayTests {
             #expect(state == target)
         }
     }
+
+    @Test("remembers a punch once, in the direction in which it came last, and no more than some days and punches")
+    func ledger() {
+        var ledger = OdooLedger()
+        func remember(_ time: Int64, _ kind: OdooLedger.Kind = .in) -> Bool {
+            ledger.remember(.init(time: time, wall: time, kind: kind))
+        }
+        #expect([remember(100), remember(50), remember(100, .out)] == [true, true, true])
+        #expect(ledger.punches.map(\.time) == [50, 100])
+        #expect(ledger.punches.map(\.kind) == [.in, .out])
+        for time in 1_000..<6_000 { #expect(remember(Int64(time))) }
+        #expect(ledger.punches.count == OdooLedger.rememberedCount)
+        #expect(!remember(100))
+        #expect(remember(100 * 86_400))
+        #expect(ledger.punches.map(\.time) == [100 * 86_400])
+    }
 }

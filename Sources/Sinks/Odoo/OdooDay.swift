@@ -70,6 +70,22 @@ enum OdooChange: Sendable, Hashable {
     case write(OdooDay.Interval)
     case create(OdooDay.Interval)
 
+    /// When the attendance begins.
+    var checkIn: Int64 {
+        switch self {
+        case .delete(let checkIn): checkIn
+        case .write(let interval), .create(let interval): interval.checkIn
+        }
+    }
+
+    /// When it is to end; `nil` for one that stays open or goes.
+    var checkOut: Int64? {
+        switch self {
+        case .delete: nil
+        case .write(let interval), .create(let interval): interval.checkOut
+        }
+    }
+
     /// What brings the records of the server to the plan, in an order in which no two attendances ever overlap: what
     /// goes makes room first, then ends that come nearer, then ends that move away, then what is new.
     static func changes(from records: [OdooLedger.Record], to intervals: [OdooDay.Interval]) -> [OdooChange] {

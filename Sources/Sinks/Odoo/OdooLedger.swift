@@ -27,18 +27,29 @@ struct OdooLedger: Sendable, Hashable, Codable {
 
     /// How far back an employee's days can still change.
     static let rememberedSeconds: Int64 = 60 * 86_400
+    /// Of somebody who punches more often, as only a broken terminal has them, fewer days can change.
+    static let rememberedCount = 2_000
 
     /// - Returns: whether it is remembered; false for one that is too old.
     mutating func remember(_ punch: Punch) -> Bool {
         let newest = max(punches.last?.time ?? punch.time, punch.time)
-        guard punch.time >= newest - Self.rememberedSeconds else { return false }
-        if !punches.contains(where: { $0.time == punch.time && $0.kind == punch.kind }) {
-            punches.append(punch)
-            punches.sort { ($0.time, $0.kind.rawValue) < ($1.time, $1.kind.rawValue) }
+        guard punch.time >= oldestKept(newest) else { return false }
+        if let place = punches.firstIndex(where: { $0.time == punch.time }) {
+            // It comes again, perhaps with another direction, where a policy decides it.
+            punches[place] = punch
+        } else {
+            punches.insert(punch, at: punches.firstIndex { $0.time > punch.time } ?? punches.endIndex)
         }
-        punches.removeAll { $0.time < newest - Self.rememberedSeconds }
-        records.removeAll { $0.interval.checkIn < newest - Self.rememberedSeconds }
+        let oldest = oldestKept(newest)
+        punches.removeAll { $0.time < oldest }
+        records.removeAll { $0.interval.checkIn < oldest }
         return true
+    }
+
+    private func oldestKept(_ newest: Int64) -> Int64 {
+        let byAge = newest - Self.rememberedSeconds
+        guard punches.count >= Self.rememberedCount else { return byAge }
+        return max(byAge, punches[punches.count - Self.rememberedCount].time)
     }
 }
 

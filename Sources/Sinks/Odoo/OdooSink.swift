@@ -67,18 +67,24 @@ public actor OdooSink: PunchSink {
         let key = "employee/\(employee)"
         var ledger = try await ledger(key)
         var reasons: [Int64: String] = [:]
+        do throws(OdooServer.Problem) { try await adoptNoted(&ledger, employee, server) } catch {
+            throw Self.fault(error)
+        }
+        // What the server refused before is tried again with every batch, and is not the fault of its punches.
+        let leftOver = Set(OdooChange.changes(from: ledger.records, to: plan(ledger).intervals).map(\.checkIn))
         for journaled in punches where !ledger.remember(OdooLedger.Punch(journaled.punch)) {
             reasons[journaled.position] = "too old: the attendances of that day are closed"
         }
-        let plan = OdooDay.plan(ledger.punches, settings.rule)
-        do throws(OdooServer.Problem) {
-            try await adoptNoted(&ledger, employee, server)
-            for change in OdooChange.changes(from: ledger.records, to: plan.intervals) {
+        let plan = plan(ledger)
+        for change in OdooChange.changes(from: ledger.records, to: plan.intervals) {
+            do throws(OdooServer.Problem) {
                 try await carryOut(change, &ledger, key, employee, server)
+            } catch {
+                guard case .refused(let sentence) = error else { throw Self.fault(error) }
+                for journaled in concerned(by: change, punches, isLeftOver: leftOver.contains(change.checkIn)) {
+                    reasons[journaled.position] = "refused by Odoo: \(sentence)"
+                }
             }
-        } catch {
-            guard case .refused(let sentence) = error else { throw Self.fault(error) }
-            for journaled in punches { reasons[journaled.position] = "refused by Odoo: \(sentence)" }
         }
         try await save(ledger, key)
         for journaled in punches where plan.unpaired.contains(OdooLedger.Punch(journaled.punch)) {
@@ -87,6 +93,20 @@ public actor OdooSink: PunchSink {
         return punches.compactMap { journaled in
             reasons[journaled.position].map { .init(position: journaled.position, reason: $0) }
         }
+    }
+
+    private func plan(_ ledger: OdooLedger) -> OdooDay.Plan { OdooDay.plan(ledger.punches, settings.rule) }
+
+    /// The punches of a batch for which a change was wanted that the server refuses: those that begin or end the
+    /// attendance. A change that is new and has neither, such as an end that moves, is wanted for all of them.
+    private func concerned(
+        by change: OdooChange, _ punches: [JournaledPunch], isLeftOver: Bool
+    ) -> [JournaledPunch] {
+        let ends = punches.filter { journaled in
+            let time = OdooLedger.Punch(journaled.punch).time
+            return time == change.checkIn || time == change.checkOut
+        }
+        return ends.isEmpty && !isLeftOver ? punches : ends
     }
 
     // MARK: Changes
