@@ -58,9 +58,14 @@ package struct WebResponse: Sendable, Hashable {
         headers.first { $0.name.lowercased() == name.lowercased() }?.value
     }
 
-    /// What the server asked for, in seconds; dates are not read.
+    /// How long the server asks to be left alone, at most a day: a number of seconds, or a date by the server's own clock.
     package var retryAfter: Duration? {
-        header("Retry-After").flatMap { Int($0) }.map { .seconds(min(max($0, 0), 86_400)) }
+        guard let text = header("Retry-After") else { return nil }
+        if let seconds = Int(text) { return .seconds(min(max(seconds, 0), 86_400)) }
+        guard let until = HTTPDate.instant(text), let now = header("Date").flatMap({ HTTPDate.instant($0) }) else {
+            return nil
+        }
+        return min(max(until - now, .zero), .seconds(86_400))
     }
 
     /// The beginning of the body as one line, for a message.

@@ -174,6 +174,22 @@ struct WebhookSinkTests {
         #expect(fault?.retryAfter == (kind == .transient ? .seconds(120) : nil))
     }
 
+    @Test(
+        "a date to come again is read by the server's clock",
+        arguments: [
+            ("Sun, 06 Nov 1994 08:49:37 GMT", 30 as Int64?), ("Sun, 06 Nov 1994 08:00:00 GMT", 0),
+            ("Sun, 06 Nov 2094 08:49:37 GMT", 86_400), ("Sun, 31 Feb 1994 08:49:37 GMT", nil),
+            ("Sunday, 06-Nov-94 08:49:37 GMT", nil), ("1e3", nil), ("-5", 0), ("9999999", 86_400), ("", nil),
+        ])
+    func dates(text: String, expected: Int64?) {
+        let response = WebResponse(
+            status: 503, headers: [.init("retry-after", text), .init("date", "Sun, 06 Nov 1994 08:49:07 GMT")])
+        #expect(response.retryAfter == expected.map { .seconds($0) })
+        #expect(
+            WebResponse(status: 503, headers: [.init("Retry-After", "Sun, 06 Nov 1994 08:49:37 GMT")]).retryAfter == nil
+        )
+    }
+
     @Test("what cannot work is said when the configuration is read")
     func badSettings() {
         #expect(throws: ConfigurationError.self) { try settings(["url": "hr.example.com"]) }
