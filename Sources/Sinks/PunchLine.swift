@@ -29,6 +29,26 @@ public enum PunchLine {
         return line
     }
 
+    /// The beginning of a line that names its punch: device, code and time. The rest may differ when a punch comes again: its
+    /// direction, where a policy decides it.
+    static func identity(_ line: some Collection<UInt8>, _ format: Format) -> [UInt8] {
+        switch format {
+        case .jsonl:
+            // Inside a value its quotes would be escaped.
+            let end = line.firstRange(of: Array(#","local_time":"#.utf8))?.lowerBound ?? line.endIndex
+            return Array(line[..<end])
+        case .csv:
+            var commas = 0
+            var isQuoted = false
+            let end = line.firstIndex { byte in
+                if byte == 0x22 { isQuoted.toggle() }
+                if byte == 0x2C, !isQuoted { commas += 1 }
+                return commas == 3
+            }
+            return Array(line[..<(end ?? line.endIndex)])
+        }
+    }
+
     private static let csvColumns = [
         "device", "code", "time", "local_time", "direction", "direction_raw", "verification", "verification_raw",
         "work_code", "source", "received_at", "is_valid", "notes", "raw",

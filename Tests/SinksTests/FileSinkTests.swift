@@ -83,6 +83,28 @@ struct FileSinkTests {
         #expect(try directory.text("punches.jsonl") == lines(try punches(1...5_000)) + lines(try punches(1...1)))
     }
 
+    @Test("a punch that comes again with another direction stands once", arguments: [PunchLine.Format.jsonl, .csv])
+    func otherDirection(format: PunchLine.Format) async throws {
+        let directory = try TemporaryDirectory()
+        let texts = ["path": "audit", "format": format.rawValue]
+        var sink = try FileSink(
+            settings: try FileSettings(try FileSettings.schema.values(texts)), context: directory.context())
+        let batch = try (1...3 as ClosedRange<Int64>).map { try punch($0, code: #"a",7,"local_time":"#) }
+        _ = try await sink.deliver(batch)
+        await sink.close()
+        sink = try FileSink(
+            settings: try FileSettings(try FileSettings.schema.values(texts)), context: directory.context())
+        try await sink.open()
+        let again = batch.map { journaled in
+            var punch = journaled.punch
+            punch.record.direction = Direction(.out, raw: 0)
+            return JournaledPunch(position: journaled.position, punch: punch)
+        }
+        _ = try await sink.deliver(again + [try punch(4, code: #"a",7,"local_time":"#)])
+        await sink.close()
+        #expect(try directory.text("audit").split(separator: "\n").count == (format == .csv ? 5 : 4))
+    }
+
     @Test("says that it cut a torn line")
     func cutIsLogged() async throws {
         try directory.write("{\"device\":\"lob".utf8, to: "punches.jsonl")

@@ -65,7 +65,7 @@ public actor FileSink: PunchSink {
             files.close(path)
             try rotation.putAside(path, now: context.time.now())
         }
-        let file = try LineFile(path, header: PunchLine.header(settings.format))
+        let file = try LineFile(path, settings.format)
         if file.cutByteCount > 0 {
             context.log.info("cut a line that a crash had torn", ["path": path, "bytes": "\(file.cutByteCount)"])
         }

@@ -13,9 +13,9 @@ enum FileTail {
         try offset(afterLineBreak: 1, fromTheEndOf: byteCount, descriptor, path)
     }
 
-    /// Digests of the last `lineCount` lines, each with its line break. The file ends in a line break.
+    /// Digests of the punches in the last `lineCount` lines. The file ends in a line break.
     static func lastLines(
-        _ descriptor: Int32, _ path: String, byteCount: Int, lineCount: Int
+        _ descriptor: Int32, _ path: String, _ format: PunchLine.Format, byteCount: Int, lineCount: Int
     ) throws(SinkFault) -> Set<LineDigest> {
         var offset = try offset(afterLineBreak: lineCount + 1, fromTheEndOf: byteCount, descriptor, path)
         var digests: Set<LineDigest> = []
@@ -28,7 +28,7 @@ enum FileTail {
             for byte in chunk {
                 if line.count < longestLine { line.append(byte) }
                 guard byte == 0x0A else { continue }
-                digests.insert(LineDigest(line))
+                digests.insert(LineDigest(line, format))
                 line.removeAll(keepingCapacity: true)
             }
         }

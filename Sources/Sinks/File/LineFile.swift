@@ -17,15 +17,17 @@ final class LineFile {
     let path: String
     /// How many bytes of a torn line were cut when the file was opened.
     let cutByteCount: Int
+    private let format: PunchLine.Format
     private let descriptor: Int32
     private var byteCount: Int
     private var tail: Set<LineDigest> = []
     /// Lines are new from here on: what a kill left to be delivered again has come again.
     private var isPastRepeats = false
 
-    /// - Parameter header: what a new file begins with.
-    init(_ path: String, header: [UInt8]) throws(SinkFault) {
+    init(_ path: String, _ format: PunchLine.Format) throws(SinkFault) {
         self.path = path
+        self.format = format
+        let header = PunchLine.header(format)
         let (descriptor, isNew) = try SystemCalls.openToAppend(path)
         do throws(SinkFault) {
             let found = try SystemCalls.byteCount(descriptor, path)
@@ -33,7 +35,7 @@ final class LineFile {
             if whole < found, ftruncate(descriptor, off_t(whole)) != 0 { throw SystemCalls.fault("repair", path) }
             if whole > 0 {
                 tail = try FileTail.lastLines(
-                    descriptor, path, byteCount: whole, lineCount: Self.rememberedLineCount)
+                    descriptor, path, format, byteCount: whole, lineCount: Self.rememberedLineCount)
             } else if !header.isEmpty {
                 try SystemCalls.append(header, to: descriptor, path)
             }
@@ -55,7 +57,7 @@ final class LineFile {
     /// would know them.
     func isDue(_ size: Int) -> Bool { isPastRepeats && byteCount >= size }
 
-    /// Returns once the lines are on stable storage. Lines that the tail has already are left out.
+    /// Returns once the lines are on stable storage. Lines of punches that the tail has already are left out.
     ///
     /// When it throws, none of the lines is in the file: after a failed sync the system may show lines that are not on
     /// the disk, and they must not be taken for delivered when they come again.
@@ -63,7 +65,7 @@ final class LineFile {
         var bytes: [UInt8] = []
         var isLastNew = isPastRepeats
         for line in lines {
-            isLastNew = tail.isEmpty || tail.remove(LineDigest(line)) == nil
+            isLastNew = tail.isEmpty || tail.remove(LineDigest(line, format)) == nil
             if isLastNew { bytes += line }
         }
         do throws(SinkFault) {
@@ -79,13 +81,13 @@ final class LineFile {
     }
 }
 
-/// Stands for a line in memory: 16 bytes instead of some hundreds, and no two lines share one in practice.
+/// Stands for the punch of a line in memory: 16 bytes, and no two punches share them in practice.
 struct LineDigest: Hashable {
     private let first: Int
     private let second: Int
 
-    init(_ line: some Collection<UInt8>) {
-        let bytes = Array(line)
+    init(_ line: some Collection<UInt8>, _ format: PunchLine.Format) {
+        let bytes = PunchLine.identity(line, format)
         first = Self.hash(bytes, salt: 1)
         second = Self.hash(bytes, salt: 2)
     }
