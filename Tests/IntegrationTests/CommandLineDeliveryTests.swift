@@ -142,22 +142,31 @@ struct CommandLineDeliveryTests {
             #expect(first.status == 0, "\(first.standardError)")
             #expect(taken["new"] as? Int == 12_000)
             #expect(taken["known"] as? Int == 0)
-            // Ten more arrive there, and one that a terminal has told us already.
+            // Ten more arrive there, one that was struck out, and one that a terminal has told us already.
             try await server.sql(
                 """
                 INSERT INTO \(schema).attendance_attendancerecord (device_id, attendance_code, "timestamp", is_valid, notes)
                     SELECT 1, '7', '2026-03-01T01:00:00Z'::timestamptz + n * interval '1 minute', true, ''
                     FROM generate_series(1, 10) AS n
+                    UNION ALL SELECT 1, '900', '2026-03-02T01:00:00Z', false, 'typed twice'
                     UNION ALL SELECT 1, '0', '2026-01-05T01:00:00Z', true, ''
                 """)
             let (second, more) = try await take("--map", "2=gate")
             #expect(second.standardError.contains("going on after the row with id 12000"))
-            #expect(more["lines"] as? Int == 11)
-            #expect(more["new"] as? Int == 10)
+            #expect(more["lines"] as? Int == 12)
+            #expect(more["new"] as? Int == 11)
             #expect(more["known"] as? Int == 1)
             let (_, again) = try await take("--map", "2=gate", "--from-start")
             #expect(again["new"] as? Int == 0)
-            #expect(again["known"] as? Int == 12_011)
+            #expect(again["known"] as? Int == 12_012)
+            let struck = try await run(rig, "punches", "--code", "900", "--format", "json").objects()
+            #expect(struck.first?["is_valid"] as? Bool == false)
+            #expect(struck.first?["notes"] as? String == "typed twice")
+            // A table of this name at another server is another table.
+            var elsewhere = source
+            elsewhere[2] = server.connectionString.replacing(server.directory, with: server.directory + "/")
+            let other = try await ChildProcess.run(CommandLineRig.binary, elsewhere + ["--map", "2=gate", "--dry-run"])
+            #expect(try other.objects().first?["lines"] as? Int == 12_012, "\(other.standardError)")
             let punches = try await run(rig, "punches", "--device", "gate", "--limit", "1", "--format", "json")
                 .objects()
             #expect(punches.first?["verification"] as? String == "face")

@@ -11,9 +11,9 @@ struct ImportRowTests {
             {"device":"lobby","code":"=7","time":"2026-01-05T01:00:00Z","local_time":"2026-01-05T08:00:00","direction":"breakOut",\
             "direction_raw":2,"verification":"face","verification_raw":15,"work_code":"12","raw":{"uid":1}}
             """
-        let file = RowFile(line + "\n\n[1]\n", .jsonl)
-        #expect(file.rows.map(\.lineNumber) == [1, 3])
-        let row = try file.rows[0].row.get()
+        let rows = Array(RowFile(line + "\n\n[1]\n", .jsonl))
+        #expect(rows.map(\.lineNumber) == [1, 3])
+        let row = try rows[0].row.get()
         #expect(row.device == "lobby")
         #expect(row.code == "=7")
         #expect(row.time == Instant(rfc3339: "2026-01-05T01:00:00Z"))
@@ -22,7 +22,7 @@ struct ImportRowTests {
         #expect(row.verification == Verification(.face, raw: 15))
         #expect(row.workCode == "12")
         #expect(row.raw.text == #"{"uid":1}"#)
-        #expect(throws: ImportRow.Problem(reason: "is no JSON object")) { try file.rows[1].row.get() }
+        #expect(throws: ImportRow.Problem(reason: "is no JSON object")) { try rows[1].row.get() }
     }
 
     @Test(
@@ -34,7 +34,7 @@ struct ImportRowTests {
             "emp_code,punch_time,punch_state,note\n7,2026-01-05 08:00,1,\"a, \"\"b\"\"\nc\"\n",
         ])
     func csvForms(text: String) throws {
-        let rows = RowFile(text, .csv).rows
+        let rows = Array(RowFile(text, .csv))
         #expect(rows.count == 1)
         let row = try #require(try rows.first?.row.get())
         #expect(row.code == "7")
@@ -46,7 +46,7 @@ struct ImportRowTests {
 
     @Test("what our CSV guards against spreadsheets is unguarded")
     func guarded() throws {
-        let row = try #require(RowFile("code,time\n'=7,2026-01-05T08:00:00Z\n", .csv).rows.first).row.get()
+        let row = try #require(Array(RowFile("code,time\n'=7,2026-01-05T08:00:00Z\n", .csv)).first).row.get()
         #expect(row.code == "=7")
     }
 
@@ -61,9 +61,23 @@ struct ImportRowTests {
         #expect(row.time == Instant(rfc3339: "2026-01-05T01:00:00.123Z"))
     }
 
+    @Test(
+        "what the source calls invalid is invalid",
+        arguments: [
+            ("false", true), ("F", true), ("0", true), ("no", true), ("true", false), ("1", false), ("", false),
+        ])
+    func validity(text: String, expected: Bool) throws {
+        let row = try ImportRow(["code": "7", "time": "2026-01-05T08:00:00Z", "is_valid": text, "notes": "'=typed"])
+        #expect(row.isInvalid == expected)
+        #expect(row.notes == "=typed")
+        #expect(try ImportRow(["code": "7", "time": "2026-01-05T08:00:00Z"]).isInvalid == false)
+        let members = try #require(ImportRow.members(of: #"{"is_valid": false, "other": true}"#))
+        #expect(try ImportRow(members.merging(["code": "7", "time": "2026-01-05T08:00:00Z"]) { $1 }).isInvalid)
+    }
+
     @Test("rows that are no punches say why, with the line where they begin")
     func problems() {
-        let rows = RowFile("code,time\n,2026-01-05 08:00\n7,yesterday\n\"7\n8\",2026-01-05 08:00\n7\n", .csv).rows
+        let rows = Array(RowFile("code,time\n,2026-01-05 08:00\n7,yesterday\n\"7\n8\",2026-01-05 08:00\n7\n", .csv))
         let reasons = rows.map { row in
             if case .failure(let problem) = row.row {
                 "\(row.lineNumber): \(problem.reason)"
@@ -86,7 +100,7 @@ struct ImportRowTests {
             let text = String(
                 (0..<Int.random(in: 0...60, using: &random)).map { _ in alphabet.randomElement(using: &random) ?? "a" })
             for format in [RowFile.Format.csv, .jsonl] {
-                for row in RowFile(text, format).rows { #expect(row.lineNumber <= 61) }
+                for row in RowFile(text, format) { #expect(row.lineNumber <= 61) }
             }
         }
     }

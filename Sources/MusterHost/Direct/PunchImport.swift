@@ -10,11 +10,19 @@ public final class PunchImport {
         public var record: PunchRecord
         /// `nil` where only the wall clock is known: then it is read in the device's zone, in the order of the source.
         public var time: Instant?
+        /// The source has marked it as invalid: it stays so, with the source's notes.
+        public var isInvalid: Bool
+        public var notes: String
 
-        public init(device: HostConfiguration.Device, record: PunchRecord, time: Instant? = nil) {
+        public init(
+            device: HostConfiguration.Device, record: PunchRecord, time: Instant? = nil, isInvalid: Bool = false,
+            notes: String = ""
+        ) {
             self.device = device
             self.record = record
             self.time = time
+            self.isInvalid = isInvalid
+            self.notes = notes
         }
     }
 
@@ -23,7 +31,7 @@ public final class PunchImport {
         public var new = 0
         /// The journal has them already, or they stand in the source more than once.
         public var known = 0
-        /// Taken, and marked invalid for their time.
+        /// Taken, and marked invalid: for their time, or because the source has marked them so.
         public var implausible = 0
     }
 
@@ -77,7 +85,18 @@ public final class PunchImport {
         if let reader, let span = Intake.doubt(items.filter { $0.time == nil }.map(\.record), zone: device.zone) {
             intake.memory.known = try await reader.moments(of: device.id, in: span)
         }
-        let punches = items.map { intake.punch($0.record, at: $0.time, receivedAt: now) }
+        let punches = items.map { item in
+            var punch = intake.punch(item.record, at: item.time, receivedAt: now)
+            if item.isInvalid, punch.isValid {
+                punch.isValid = false
+                let reason = "marked as invalid where it was imported from"
+                if item.notes.isEmpty { punch.notes = punch.notes.isEmpty ? reason : "\(punch.notes); \(reason)" }
+            }
+            if !item.notes.isEmpty, punch.notes != item.notes {
+                punch.notes = punch.notes.isEmpty ? item.notes : "\(punch.notes); \(item.notes)"
+            }
+            return punch
+        }
         intakes[device.id] = intake
         outcome.implausible += punches.count { !$0.isValid }
         guard let journal else { return try await compare(punches, of: device.id) }

@@ -36,6 +36,9 @@ actor AttendanceTable {
         devices = try Self.devices(connection, self.table)
     }
 
+    /// Names the table among those of all servers.
+    var origin: String { "\(connection.place) \(table)" }
+
     /// How many rows there are.
     func count() throws(PostgresError) -> Int {
         let answer = try connection.execute("SELECT count(*) FROM \(table)")

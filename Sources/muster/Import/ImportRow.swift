@@ -12,6 +12,9 @@ struct ImportRow: Sendable, Hashable {
     var direction: Direction
     var verification: Verification
     var workCode: String?
+    /// The source says that the punch counts for nothing.
+    var isInvalid: Bool
+    var notes: String
     var raw: RawJSON
 
     /// Why a row is no punch.
@@ -56,6 +59,8 @@ struct ImportRow: Sendable, Hashable {
             fields["verification"].flatMap { Verification.Kind(rawValue: $0) }
             .map { Verification($0, raw: verification.raw) } ?? verification
         workCode = fields["work_code"].flatMap { $0.isEmpty ? nil : Self.unguarded($0) }
+        isInvalid = fields["is_valid"].map { ["false", "f", "no", "0"].contains($0.lowercased()) } ?? false
+        notes = fields["notes"].map { Self.unguarded($0) } ?? ""
         self.raw = RawJSON(trusted: raw ?? Self.object(fields))
     }
 

@@ -20,6 +20,8 @@ final class ImportWork {
     private static let batchCount = 1_000
     private static let pageCount = 5_000
     private static let shownProblemCount = 10
+    /// A file is held in memory.
+    private static let largestFile = 1 << 30
 
     init(_ target: PunchImport, _ mapping: DeviceMapping) {
         self.target = target
@@ -37,6 +39,12 @@ final class ImportWork {
     }
 
     func read(file: String, _ source: Import.Source) async throws {
+        let size = (try? FileManager.default.attributesOfItem(atPath: file)[.size] as? Int) ?? 0
+        guard size <= Self.largestFile else {
+            throw Failure(
+                Exit.usage,
+                "\(file) is larger than \(Self.largestFile >> 20) MiB: divide it")
+        }
         guard let data = FileManager.default.contents(atPath: file) else {
             throw Failure(Exit.unavailable, "cannot read \(file)")
         }
@@ -44,8 +52,14 @@ final class ImportWork {
         case .attlog: try await readAttlog(Array(data), file)
         case .csv, .jsonl:
             layout = source.rawValue
-            let parsed = RowFile(String(decoding: data, as: UTF8.self), source == .csv ? .csv : .jsonl)
-            try await take(parsed.rows) { ("\(file):\($0.lineNumber)", $0.row, { [$0] }) }
+            let rows = RowFile(String(decoding: data, as: UTF8.self), source == .csv ? .csv : .jsonl)
+            let progress = ProgressLine(file)
+            defer { progress.clear() }
+            try await take(rows) {
+                ("\(file):\($0.lineNumber)", $0.row, { [$0] })
+            } progress: {
+                progress.show(PollProgress(read: self.lines))
+            }
         }
     }
 
@@ -71,7 +85,7 @@ final class ImportWork {
         layout = "postgres"
         do {
             let source = try AttendanceTable(url, table: table)
-            let key = "postgres \(table)"
+            let key = "postgres \(await source.origin)"
             var place = isFromStart ? nil : try await target.place(of: key)
             if let place { StandardError.write("going on after the row with id \(place)\n") }
             let total = try await source.count()
@@ -103,14 +117,17 @@ final class ImportWork {
         }
     }
 
-    private func take<Row>(
-        _ rows: [Row], place: (source: String, place: String)? = nil,
-        _ read: (Row) -> (place: String, row: Result<ImportRow, ImportRow.Problem>, names: (String) -> [String]),
-        isWhole: () -> Bool = { true }
+    private func take<Rows: Sequence>(
+        _ rows: Rows, place: (source: String, place: String)? = nil,
+        _ read: (Rows.Element) -> (
+            place: String, row: Result<ImportRow, ImportRow.Problem>, names: (String) -> [String]
+        ),
+        isWhole: () -> Bool = { true }, progress: () -> Void = {}
     ) async throws {
         var items: [PunchImport.Item] = []
         for row in rows {
             lines += 1
+            if lines.isMultiple(of: Self.pageCount) { progress() }
             let (origin, result, names) = read(row)
             switch result {
             case .failure(let problem): note(problem.reason, at: origin)
@@ -144,6 +161,6 @@ extension ImportRow {
             record: PunchRecord(
                 code: code, localTime: local, direction: direction, verification: verification, workCode: workCode,
                 raw: raw),
-            time: time)
+            time: time, isInvalid: isInvalid, notes: notes)
     }
 }

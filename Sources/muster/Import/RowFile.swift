@@ -1,5 +1,6 @@
-/// A text file of punches with named fields: CSV with a first line of names, or a JSON object a line.
-struct RowFile: Sendable {
+/// A text file of punches with named fields: CSV with a first line of names, or a JSON object a line. Its rows are read as
+/// they are asked for.
+struct RowFile: Sequence, IteratorProtocol, Sendable {
     enum Format: String, Sendable { case csv, jsonl }
 
     struct Row: Sendable {
@@ -8,49 +9,65 @@ struct RowFile: Sendable {
         let row: Result<ImportRow, ImportRow.Problem>
     }
 
-    let rows: [Row]
+    private enum Rest: Sendable {
+        case csv(CSVReader, names: [String])
+        case jsonl(Substring, lineNumber: Int)
+        case end
+    }
+
+    private var rest: Rest
 
     init(_ text: String, _ format: Format) {
         switch format {
-        case .csv: rows = Self.csv(text)
-        case .jsonl: rows = Self.jsonl(text)
+        case .csv:
+            var reader = CSVReader(text)
+            rest = reader.next().map { .csv(reader, names: $0.fields) } ?? .end
+        case .jsonl: rest = .jsonl(text[...], lineNumber: 1)
         }
     }
 
-    private static func jsonl(_ text: String) -> [Row] {
-        text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline).enumerated().compactMap {
-            index, line in
-            guard line.contains(where: { !$0.isWhitespace }) else { return nil }
-            return Row(
-                lineNumber: index + 1,
-                row: row { () throws(ImportRow.Problem) in
-                    guard let fields = ImportRow.members(of: String(line)) else {
-                        throw ImportRow.Problem(reason: "is no JSON object")
-                    }
-                    return try ImportRow(fields)
-                })
+    mutating func next() -> Row? {
+        switch rest {
+        case .csv(var reader, let names):
+            // Taken out, so that the reader is not copied.
+            rest = .end
+            defer { rest = .csv(reader, names: names) }
+            while let record = reader.next() {
+                guard record.fields != [""] else { continue }
+                return Row(lineNumber: record.lineNumber, row: Self.row(record.fields, names))
+            }
+            return nil
+        case .jsonl(var text, var lineNumber):
+            while !text.isEmpty {
+                let line = text.prefix { !$0.isNewline }
+                text = text[line.endIndex...].dropFirst()
+                defer { lineNumber += 1 }
+                guard line.contains(where: { !$0.isWhitespace }) else { continue }
+                rest = .jsonl(text, lineNumber: lineNumber + 1)
+                return Row(lineNumber: lineNumber, row: Self.row(line))
+            }
+            rest = .end
+            return nil
+        case .end: return nil
         }
     }
 
-    private static func csv(_ text: String) -> [Row] {
-        var reader = CSVReader(text)
-        guard let names = reader.next()?.fields else { return [] }
-        var rows: [Row] = []
-        while let record = reader.next() {
-            if record.fields == [""] { continue }
-            rows.append(
-                Row(
-                    lineNumber: record.lineNumber,
-                    row: row { () throws(ImportRow.Problem) in
-                        guard record.fields.count == names.count else {
-                            throw ImportRow.Problem(
-                                reason: "has \(record.fields.count) values, the first line names \(names.count)")
-                        }
-                        return try ImportRow(
-                            Dictionary(zip(names, record.fields), uniquingKeysWith: { first, _ in first }))
-                    }))
+    private static func row(_ line: Substring) -> Result<ImportRow, ImportRow.Problem> {
+        row { () throws(ImportRow.Problem) in
+            guard let fields = ImportRow.members(of: String(line)) else {
+                throw ImportRow.Problem(reason: "is no JSON object")
+            }
+            return try ImportRow(fields)
         }
-        return rows
+    }
+
+    private static func row(_ values: [String], _ names: [String]) -> Result<ImportRow, ImportRow.Problem> {
+        row { () throws(ImportRow.Problem) in
+            guard values.count == names.count else {
+                throw ImportRow.Problem(reason: "has \(values.count) values, the first line names \(names.count)")
+            }
+            return try ImportRow(Dictionary(zip(names, values), uniquingKeysWith: { first, _ in first }))
+        }
     }
 
     private static func row(
