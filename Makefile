@@ -55,6 +55,7 @@ bench: release test-deps ## times muster against pyzk, Django and psql; delivers
 	@[ -e $(DJANGO)/complete ] || { python3 -m venv --clear $(DJANGO) && $(DJANGO)/bin/python -m pip install --quiet \
 		--disable-pip-version-check django==5.2.9 'psycopg[binary]==3.2.13' && touch $(DJANGO)/complete; }
 	python3 Tests/Benchmarks/sync.py .build/release/muster $(PYZK)/bin/python
+	python3 Tests/Benchmarks/tail.py .build/release/muster
 	python3 Tests/Benchmarks/postgres.py .build/release/muster $(DJANGO)/bin/python
 
 kill9: release ## kills `muster run` 50 times under load and compares journal, file sink and devices

@@ -15,6 +15,8 @@ final class EmulatedTerminal: Dialer {
         /// All that is ready, in one read.
         case coalesced
         case pieces(Int)
+        /// The closing ACK_OK of a chunk before its last data.
+        case endFirst
     }
 
     private struct State {
@@ -165,10 +167,12 @@ final class EmulatedTerminal: Dialer {
             }
             return
         }
+        var packets = packets
+        if delivery == .endFirst, packets.count > 2 { packets.swapAt(packets.count - 1, packets.count - 2) }
         let frames = packets.map(Frame.bytes)
         state.withLock { $0.sentByteCount += frames.map(\.count).reduce(0, +) }
         switch delivery {
-        case .framed: for frame in frames { link.push(frame) }
+        case .framed, .endFirst: for frame in frames { link.push(frame) }
         case .coalesced: link.push(Array(frames.joined()))
         case .pieces(let count):
             let all = Array(frames.joined())

@@ -55,8 +55,9 @@ struct ZKTecoTailTests {
         #expect(reading.resets.isEmpty)
         #expect(reading.rejected.map(\.reason) == [])
         #expect(first.rejected.map(\.reason).prefix(2) == [])
-        // The short forms name slots, and the table of people is read with them.
-        #expect(form == .bytes8 || form == .bytes8B || bytes * 50 < full, "\(bytes) of \(full)")
+        // The short forms name slots, and the table of people is read with them; where a log of 22 bytes begins is not sure.
+        let isCheap = ![.bytes8, .bytes8B, .bytes22].contains(form)
+        #expect(!isCheap || bytes * 50 < full, "\(bytes) of \(full)")
         await second.close()
     }
 

@@ -13,8 +13,12 @@ struct LogReading: Sendable {
 
     private let serialNumber: String
     private let layout: RecordLayout
+    /// Something else may stand between the records.
+    private let mayStray: Bool
     private let bulk: BulkRead
     private let source: BulkRead.Source
+    /// Where the records begin, counted from the start of the set.
+    private let startOffset: Int
     /// Where the records end, counted from the start of the set.
     private let endOffset: Int
     /// The place in the set after the bytes that were fetched.
@@ -60,13 +64,11 @@ struct LogReading: Sendable {
             }
             first = try await bulk.chunk(start: 0, byteCount: min(total, bulk.chunkByteCount))
         }
-        guard let following = try followingByteCount(first, total: total) else { return nil }
-        let records = first.dropFirst(prefixByteCount).prefix(following)
-        let layout = try Self.layout(bulk.settings, following, inventory.recordCount, records)
+        guard let shape = try LogShape(first, total: total, bulk.settings, inventory.recordCount) else { return nil }
+        let records = first.dropFirst(shape.start).prefix(shape.byteCount)
         var reading = LogReading(
-            bulk: bulk, source: source, serialNumber: serialNumber, layout: layout,
-            endOffset: prefixByteCount + following, offset: prefixByteCount + records.count, inventory: inventory,
-            time: time)
+            bulk: bulk, source: source, serialNumber: serialNumber, shape: shape, offset: shape.start + records.count,
+            inventory: inventory, time: time)
         reading.buffer.append(records)
         reading.covered = covered
         reading.failedTail = tail.failure
@@ -75,14 +77,16 @@ struct LogReading: Sendable {
     }
 
     private init(
-        bulk: BulkRead, source: BulkRead.Source, serialNumber: String, layout: RecordLayout, endOffset: Int,
-        offset: Int, inventory: LogInventory, time: any TimeSource
+        bulk: BulkRead, source: BulkRead.Source, serialNumber: String, shape: LogShape, offset: Int,
+        inventory: LogInventory, time: any TimeSource
     ) {
         self.bulk = bulk
         self.source = source
         self.serialNumber = serialNumber
-        self.layout = layout
-        self.endOffset = endOffset
+        layout = shape.layout
+        mayStray = shape.mayStray
+        startOffset = shape.start
+        endOffset = shape.start + shape.byteCount
         self.offset = offset
         self.inventory = inventory
         startedAt = time.uptime()
@@ -113,7 +117,7 @@ struct LogReading: Sendable {
         time: any TimeSource
     ) async throws(DeviceFault) -> TailOutcome {
         let chosen = RecordLayout(rawValue: bulk.settings.recordLayout.rawValue)
-        guard let layout = covered.layout, layout == chosen ?? layout, !covered.lastDigests.isEmpty,
+        guard let layout = covered.layout, layout == chosen ?? layout, layout != .bytes22, !covered.lastDigests.isEmpty,
             covered.recordCount <= UInt64(Int32.max)
         else { return .notTried }
         let coveredEnd = prefixByteCount + Int(covered.recordCount) * layout.byteCount
@@ -138,7 +142,8 @@ struct LogReading: Sendable {
             return .failed("the last records that were read before are no longer at their place")
         }
         var reading = LogReading(
-            bulk: bulk, source: source, serialNumber: covered.serialNumber, layout: layout, endOffset: total,
+            bulk: bulk, source: source, serialNumber: covered.serialNumber,
+            shape: LogShape(layout: layout, start: prefixByteCount, byteCount: total - prefixByteCount),
             offset: start + bytes.count, inventory: inventory, time: time)
         reading.buffer.append(bytes.dropFirst(overlap.count))
         reading.digest = LogDigest(covered.digest)
@@ -148,34 +153,11 @@ struct LogReading: Sendable {
         return .read(reading)
     }
 
-    /// The set's own length: some firmware appends a few bytes after the records. `nil` for an empty log.
-    private static func followingByteCount(_ first: [UInt8], total: Int) throws(DeviceFault) -> Int? {
-        if first.isEmpty { return nil }
-        var reader = ByteReader(first)
-        guard let following = try? reader.u32(), Int(following) <= total - prefixByteCount else {
-            throw DeviceFault(
-                .incomplete, "the log says that it is longer than the \(total) bytes that the terminal sends",
-                evidence: first.prefix(16))
-        }
-        return following == 0 ? nil : Int(following)
-    }
-
-    private static func layout(
-        _ settings: ZKTecoSettings, _ byteCount: Int, _ recordCount: Int?, _ sample: ArraySlice<UInt8>
-    ) throws(DeviceFault) -> RecordLayout {
-        if let chosen = RecordLayout(rawValue: settings.recordLayout.rawValue) { return chosen }
-        if let found = LayoutChoice.layout(byteCount: byteCount, recordCount: recordCount, sample: sample) {
-            return found
-        }
-        let count = recordCount.map { String($0) } ?? "an unknown number of"
-        throw DeviceFault(
-            .malformed,
-            "the layout of the log is not known: \(byteCount) bytes for \(count) records. Set records, or report the model",
-            evidence: sample.prefix(128))
-    }
-
     var needsPeople: Bool { layout == .bytes8 || layout == .bytes8B }
     var layoutName: String { layout.rawValue }
+
+    /// What has to be there to take a record.
+    private var neededByteCount: Int { layout.byteCount + (mayStray ? RecordFiller.bytes.count : 0) }
 
     private var isAtEnd: Bool { buffer.count < layout.byteCount && offset >= endOffset }
 
@@ -184,7 +166,7 @@ struct LogReading: Sendable {
     /// The next page: at most `limit` records, and no more than one chunk is fetched for them.
     mutating func page(limit: Int, people: [UInt16: String]) async throws(DeviceFault) -> PollPage {
         try await skipCovered()
-        if buffer.count < layout.byteCount { try await fetch() }
+        if buffer.count < neededByteCount { try await fetch() }
         var records: [PunchRecord] = []
         var rejected: [RejectedRecord] = []
         records.reserveCapacity(min(limit, buffer.count / layout.byteCount))
@@ -213,6 +195,9 @@ struct LogReading: Sendable {
     }
 
     private mutating func takeRecord() -> [UInt8]? {
+        while mayStray, let head = buffer.peek(layout.byteCount), LayoutChoice.isFiller(head, layout) {
+            _ = buffer.take(RecordFiller.bytes.count)
+        }
         guard let bytes = buffer.take(layout.byteCount) else { return nil }
         digest.add(bytes[...])
         recordCount += 1
@@ -251,7 +236,7 @@ struct LogReading: Sendable {
             forget(
                 .deviceReplaced,
                 "the terminal has the serial number \(serialNumber), the log was read from \(covered.serialNumber)")
-        } else if covered.recordCount > UInt64((endOffset - Self.prefixByteCount) / layout.byteCount) {
+        } else if covered.recordCount > UInt64((endOffset - startOffset) / layout.byteCount) {
             forget(
                 .logRewritten,
                 "the log is shorter than the \(covered.recordCount) records that were read from it before")
@@ -267,7 +252,7 @@ struct LogReading: Sendable {
     private mutating func skipCovered() async throws(DeviceFault) {
         guard let covered else { return }
         while recordCount < covered.recordCount {
-            if buffer.count < layout.byteCount { try await fetch() }
+            if buffer.count < neededByteCount { try await fetch() }
             guard takeRecord() != nil else { break }
         }
         guard recordCount == covered.recordCount, digest.value == covered.digest else {
@@ -290,9 +275,9 @@ struct LogReading: Sendable {
         lastDigests = []
         switch source {
         case .whole(let bytes):
-            buffer.append(bytes[Self.prefixByteCount..<endOffset])
+            buffer.append(bytes[startOffset..<endOffset])
         case .prepared:
-            offset = Self.prefixByteCount
+            offset = startOffset
             try await fetch()
         }
     }

@@ -79,6 +79,7 @@ public enum RecordChoice: String, Sendable, Hashable, CaseIterable {
     case bytes16 = "16"
     case bytes40 = "40"
     case bytes49 = "49"
+    case bytes22 = "22"
 }
 
 /// How much of the log a poll reads.

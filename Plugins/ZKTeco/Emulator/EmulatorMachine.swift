@@ -77,6 +77,7 @@ struct EmulatorMachine: Sendable {
             case .bytes16: .bytes16
             case .bytes40: .bytes40
             case .bytes49: .bytes49
+            case .bytes22: .bytes22
             }
         userLayout = options.resolvedUserForm == .bytes28 ? .bytes28 : .bytes72
         log = RecordLog(recordByteCount: layout.byteCount)

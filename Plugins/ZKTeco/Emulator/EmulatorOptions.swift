@@ -10,6 +10,8 @@ public enum EmulatedRecordForm: String, Sendable, Hashable, CaseIterable {
     case bytes40 = "40"
     /// Visible-light face terminals.
     case bytes49 = "49"
+    /// WL10 and AK3750 terminals.
+    case bytes22 = "22"
 }
 
 /// How a terminal stores its users.
@@ -118,7 +120,7 @@ public struct EmulatorOptions: Sendable {
         if let userForm { return userForm }
         switch recordForm {
         case .bytes8, .bytes8B, .bytes16: return .bytes28
-        case .bytes40, .bytes49: return .bytes72
+        case .bytes40, .bytes49, .bytes22: return .bytes72
         }
     }
 

@@ -36,6 +36,8 @@ public enum RecordLayout: String, Sendable, Hashable, CaseIterable {
     case bytes40 = "40"
     /// The standard and 9 more bytes: visible-light face terminals.
     case bytes49 = "49"
+    /// WL10 and AK3750 terminals: 6 bytes of user id. One public source.
+    case bytes22 = "22"
 
     public var byteCount: Int {
         switch self {
@@ -43,6 +45,7 @@ public enum RecordLayout: String, Sendable, Hashable, CaseIterable {
         case .bytes16: 16
         case .bytes40: 40
         case .bytes49: 49
+        case .bytes22: 22
         }
     }
 
@@ -58,6 +61,7 @@ public enum RecordLayout: String, Sendable, Hashable, CaseIterable {
         case .bytes8B: return try Self.decode8(&reader, stateFirst: true)
         case .bytes16: return try Self.decode16(&reader)
         case .bytes40, .bytes49: return try Self.decode40(&reader)
+        case .bytes22: return try Self.decode22(&reader)
         }
     }
 
@@ -90,6 +94,19 @@ public enum RecordLayout: String, Sendable, Hashable, CaseIterable {
         let state = try reader.u8()
         return AttendanceRecord(
             uid: uid, code: code, time: time, verification: verification, state: state, workCode: try reader.u32())
+    }
+
+    private static func decode22(_ reader: inout ByteReader) throws(WireError) -> AttendanceRecord {
+        let uid = try reader.u16()
+        let code = try UserCode.text(try reader.textField(6), at: 2)
+        let offset = reader.offset
+        guard try reader.take(4).allSatisfy({ $0 == 0 }) else {
+            throw WireError("bytes that are always zero", at: offset)
+        }
+        let verification = try reader.u8()
+        let time = try Self.time(&reader)
+        return AttendanceRecord(
+            uid: uid, code: code, time: time, verification: verification, state: try reader.u8())
     }
 
     private static func time(_ reader: inout ByteReader) throws(WireError) -> LocalDateTime {
@@ -128,9 +145,22 @@ public enum RecordLayout: String, Sendable, Hashable, CaseIterable {
             writer.u32(record.workCode ?? 0)
             writer.append([0xFF, 0, 0, 0])
             writer.zeros(byteCount - 40)
+        case .bytes22:
+            writer.u16(record.uid ?? 0)
+            writer.textField(Array((record.code ?? "").utf8), 6)
+            writer.zeros(4)
+            writer.u8(record.verification)
+            writer.u32(time)
+            writer.u8(record.state)
+            writer.zeros(4)
         }
         return writer.bytes
     }
+}
+
+/// What a few firmwares put between records of 40 bytes (a remnant of "255").
+public enum RecordFiller {
+    public static let bytes: [UInt8] = [0xFF, 0x32, 0x35, 0x35, 0, 0, 0, 0, 0]
 }
 
 /// The user id of records and events: text without control characters.

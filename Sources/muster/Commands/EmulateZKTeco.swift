@@ -37,7 +37,7 @@ struct EmulateZKTeco: AsyncParsableCommand {
     var seed: UInt64 = 1
     @Option(help: "The serial number.")
     var serial: String?
-    @Option(name: .customLong("record-form"), help: "Layout of the log's records: 8, 8b, 16, 40 or 49 bytes.")
+    @Option(name: .customLong("record-form"), help: "Layout of the log's records: 8, 8b, 16, 22, 40 or 49 bytes.")
     var recordForm = EmulatedRecordForm.bytes40
     @Option(name: .customLong("event-size"), help: "Payload of a live event: 10, 12, 14, 32, 36, 37 or 52 bytes.")
     var eventByteCount: Int?
