@@ -121,7 +121,7 @@ def main():
         code = host.wait(timeout=20)
         late = sum(after for _, after in rounds)
         print(f"syncs failed in {len(rounds)} runs: the host stopped each time with an error, within "
-              f"{max(seconds for seconds, _ in rounds):.1f} s; {late} events were acknowledged after the failure; "
+              f"{max(seconds for seconds, _ in rounds):.2f} s; {late} events were acknowledged after the failure; "
               f"last run: exit {code}")
         journal = rig.punches()
         verdict = compare("journal against the terminal", {truth_key(record) for record in json_lines(rig.truth)}, journal)
