@@ -9,20 +9,27 @@ final class CaptureIntake: PunchReceiver {
     private let writer: JournalWriter
     private let intake: Mutex<Intake>
     private let heard: @Sendable () -> Void
+    private let isSubscribed: @Sendable () -> Void
 
-    /// - Parameter heard: the device sent something by itself.
+    /// - Parameters:
+    ///   - heard: the device sent something by itself.
+    ///   - isSubscribed: from now on the device tells of punches.
     init(
         device: DeviceID, zone: DeviceTimeZone, time: any TimeSource, writer: JournalWriter,
-        heard: @escaping @Sendable () -> Void
+        heard: @escaping @Sendable () -> Void, isSubscribed: @escaping @Sendable () -> Void
     ) {
         self.device = device
         self.time = time
         self.writer = writer
         self.heard = heard
+        self.isSubscribed = isSubscribed
         intake = Mutex(Intake(device: device, zone: zone, source: .capture))
     }
 
-    func subscribed() async { heard() }
+    func subscribed() async {
+        heard()
+        isSubscribed()
+    }
 
     func receive(_ batch: CaptureBatch) async throws(DeviceFault) {
         heard()

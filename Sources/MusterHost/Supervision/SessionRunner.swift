@@ -1,4 +1,5 @@
 internal import DeviceKit
+internal import Journal
 internal import Synchronization
 
 /// One session from its opening to its end: performs what the supervisor asks, one thing at a time, beside the capture.
@@ -46,7 +47,15 @@ struct SessionRunner: Sendable {
         await withDiscardingTaskGroup { group in
             for await command in commands {
                 if case .capture = command {
-                    group.addTask { await capture(session) }
+                    let subscription = ChangeSignal()
+                    group.addTask {
+                        await capture(session, subscription)
+                        subscription.send()
+                    }
+                    // Only then the log is read: between its end and the first capture nothing may be punched unseen.
+                    _ = await services.time.withDeadline(device.lifecycle.keepAliveTimeout) {
+                        try? await subscription.wait(since: 0)
+                    }
                 } else {
                     await perform(command, on: session)
                 }
@@ -77,10 +86,11 @@ struct SessionRunner: Sendable {
         }
     }
 
-    private func capture(_ session: any DeviceSession) async {
+    private func capture(_ session: any DeviceSession, _ subscription: ChangeSignal) async {
         guard let capturing = session as? any CapturingSession else { return }
         let intake = CaptureIntake(
-            device: device.id, zone: device.zone, time: services.time, writer: services.writer, heard: heard)
+            device: device.id, zone: device.zone, time: services.time, writer: services.writer, heard: heard,
+            isSubscribed: { subscription.send() })
         do throws(DeviceFault) {
             try await capturing.capture(into: intake)
             report(.event(.captureEnded(DeviceFault(.connectionLost, "the device ended the capture"))))

@@ -27,6 +27,8 @@ final class ScriptedDevice: Sendable {
     private let state = Mutex(State())
     let journaledAtAcknowledgement = Mutex<[Int]>([])
     let receiverCount = Mutex<(@Sendable () async -> Int)?>(nil)
+    /// While there is one, a subscription waits for it; the second signal tells that it does.
+    let gate = Mutex<(opens: ChangeSignal, isReached: ChangeSignal)?>(nil)
 
     var opens: Int { state.withLock { $0.opens } }
     var closes: Int { state.withLock { $0.closes } }
@@ -127,6 +129,10 @@ struct ScriptedDriver: DeviceDriver {
         }
 
         func capture(into receiver: any PunchReceiver) async throws(DeviceFault) {
+            if let gate = device.gate.withLock({ $0 }) {
+                gate.isReached.send()
+                try? await gate.opens.wait(since: 0)
+            }
             let stream = device.subscribe()
             await receiver.subscribed()
             do {
@@ -213,6 +219,27 @@ final class SupervisorTests {
         // The second acknowledgement may be cut off by the stop; the punch is in the journal all the same.
         #expect([[11], [11, 12]].contains(device.journaledAtAcknowledgement.withLock { $0 }))
         #expect(device.opens == 1 && device.closes == 1)
+    }
+
+    @Test("reads the log only once captures are subscribed, so that nothing is punched unseen in between")
+    func subscriptionFirst() async throws {
+        let services = try await services()
+        let (opens, isReached) = (ChangeSignal(), ChangeSignal())
+        device.gate.withLock { $0 = (opens, isReached) }
+        device.record(record(1))
+        let supervisor = Supervisor(try configured(), services: services)
+        async let running: Void = supervisor.run()
+        try await isReached.wait(since: 0)
+        for _ in 0..<100 { await Task.yield() }
+        #expect(device.polls == 0)
+        opens.send()
+        try await waitForPunches(1, in: services.journal)
+        // Whoever punches now is captured: the next poll is far away.
+        device.punch(record(2))
+        try await waitForPunches(2, in: services.journal)
+        supervisor.requestStop()
+        await running
+        #expect(device.polls == 1)
     }
 
     @Test("reads what it missed after every reconnection")
