@@ -228,6 +228,30 @@ struct PostgresSinkTests {
         await sink.close()
     }
 
+    @Test("a rule of the table of devices does not hold up punches; a server that cannot be written is told")
+    func refusedDevices() async throws {
+        let log = RecordingLog()
+        let sink = try PostgresSink(
+            settings: try PostgresSettings(
+                try PostgresSettings.schema.values(["url": server.connectionString, "schema": schema])),
+            context: SinkContext(name: "db", baseDirectory: "/", time: ManualTime(), log: log))
+        try await sink.open()
+        try await server.sql("ALTER TABLE \(schema).attendance_devices ADD CHECK (name <> 'Lobby')")
+        try await sink.report([DeviceReport(device: lobby, name: "Lobby", state: "online")], isComplete: true)
+        #expect(log.entries.first?.metadata["reason"]?.contains("check") == true, "\(log.entries)")
+        #expect(try await sink.deliver([punch(0)]) == .allAccepted)
+        await sink.close()
+        let standby = try self.sink([
+            "url": server.connectionString + " options='-c default_transaction_read_only=on'"
+        ])
+        await #expect {
+            try await standby.open()
+        } throws: { error in
+            let fault = error as? SinkFault
+            return fault?.kind == .transient && fault?.message.contains("read-only") == true
+        }
+    }
+
     @Test("divides the table by months, made ahead of their punches")
     func partitions() async throws {
         let sink = try sink(["partition": "month"])
