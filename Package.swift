@@ -64,6 +64,11 @@ let package = Package(
             name: "Web", dependencies: ["DeviceKit", asyncHTTPClient, crypto, nioCore, nioHTTP1, nioSSL],
             swiftSettings: settings),
 
+        // Alerts: what is told to whom and when, and the ways to people. Neither knows the host.
+        .target(name: "Alerts", dependencies: ["DeviceKit"], swiftSettings: settings),
+        .target(
+            name: "AlertChannels", dependencies: ["Alerts", "DeviceKit", "Mail", "Web"], swiftSettings: settings),
+
         // The host.
         .target(name: "Journal", dependencies: ["DeviceKit", grdb, sqlite], swiftSettings: settings),
         .target(
@@ -72,12 +77,15 @@ let package = Package(
             swiftSettings: settings),
         .target(
             name: "MusterHost",
-            dependencies: ["DeviceKit", "Journal", "YAML", nioCore, nioPosix, logging, serviceLifecycle, unixSignals],
+            dependencies: [
+                "DeviceKit", "Journal", "YAML", nioCore, nioPosix, logging, serviceLifecycle, unixSignals,
+            ],
             swiftSettings: settings),
         .executableTarget(
             name: "muster",
             dependencies: [
-                "DeviceKit", "Journal", "MusterHost", "Postgres", "Sinks", "SimulatorDriver", "ZKTecoDriver",
+                "DeviceKit", "Journal", "MusterHost", "Postgres", "Sinks", "SimulatorDriver",
+                "ZKTecoDriver",
                 "ZKTecoEmulator",
                 argumentParser, logging,
             ],
@@ -113,6 +121,11 @@ let package = Package(
             resources: [.copy("Vectors")], swiftSettings: settings),
         .testTarget(
             name: "SinksTests", dependencies: ["DeviceKit", "DeviceKitTesting", "Sinks", "Web"],
+            swiftSettings: settings),
+        .testTarget(name: "AlertsTests", dependencies: ["Alerts", "DeviceKit"], swiftSettings: settings),
+        .testTarget(
+            name: "AlertChannelsTests",
+            dependencies: ["AlertChannels", "Alerts", "DeviceKit", "DeviceKitTesting", "Mail", "Web"],
             swiftSettings: settings),
         .testTarget(name: "MailTests", dependencies: ["DeviceKit", "Mail"], swiftSettings: settings),
         .testTarget(

@@ -19,6 +19,12 @@ package struct WebSettings: Sendable, Hashable {
     package let keyPath: String
     package let timeout: Duration
 
+    /// Without files of its own.
+    package init(timeout: Duration) {
+        (authorityPath, certificatePath, keyPath) = ("", "", "")
+        self.timeout = timeout
+    }
+
     package init(_ values: SettingsValues) throws(ConfigurationError) {
         authorityPath = try values.value(Self.authority)
         certificatePath = try values.value(Self.certificate)
@@ -35,15 +41,32 @@ package struct WebSettings: Sendable, Hashable {
     package static func address(_ values: SettingsValues, _ setting: Setting<String>) throws(ConfigurationError)
         -> String
     {
-        var text = try values.value(setting)
+        let text = try values.value(setting)
+        guard let address = address(text) else {
+            throw values.error(
+                setting.key, "'\(text)' is not a web address", code: "wrong-form", hint: "write it as https://host/path"
+            )
+        }
+        return address
+    }
+
+    /// The same for an address that must not be shown.
+    package static func address(_ values: SettingsValues, _ setting: Setting<Secret>) throws(ConfigurationError)
+        -> Secret
+    {
+        guard let address = address(try values.value(setting).reveal()) else {
+            throw values.error(
+                setting.key, "is not a web address", code: "wrong-form", hint: "write it as https://host/path")
+        }
+        return Secret(address)
+    }
+
+    private static func address(_ text: String) -> String? {
+        var text = text
         let rest = ["https://", "http://"].first { text.hasPrefix($0) }.map { text.dropFirst($0.count) }
         guard let rest, let first = rest.utf8.first, first != 0x2F,
-            !text.contains(where: { $0.isWhitespace || $0 == "#" })
-        else {
-            throw values.error(
-                setting.key, "'\(text)' is not a web address", code: "wrong-form",
-                hint: "write it as https://host/path")
-        }
+            !text.unicodeScalars.contains(where: { $0.value <= 0x20 || $0.value == 0x7F || $0 == "#" })
+        else { return nil }
         while text.hasSuffix("/") { text.removeLast() }
         return text
     }

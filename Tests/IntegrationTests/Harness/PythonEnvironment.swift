@@ -9,6 +9,11 @@ enum PythonEnvironment {
         try await make(name: "validator", requirements: ["jsonschema==4.26.0", "PyYAML==6.0.3"])
     }
 
+    private static let mail = Task { try await make(name: "aiosmtpd==1.4.6", requirements: ["aiosmtpd==1.4.6"]) }
+
+    /// The interpreter of an environment that has the mail server aiosmtpd.
+    static func mailInterpreter() async throws -> String { try await mail.value }
+
     /// The interpreter of an environment that has pyzk 0.9.
     static func pyzkInterpreter() async throws -> String { try await pyzk.value }
 
