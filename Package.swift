@@ -78,13 +78,13 @@ let package = Package(
         .target(
             name: "MusterHost",
             dependencies: [
-                "DeviceKit", "Journal", "YAML", nioCore, nioPosix, logging, serviceLifecycle, unixSignals,
+                "Alerts", "DeviceKit", "Journal", "YAML", nioCore, nioPosix, logging, serviceLifecycle, unixSignals,
             ],
             swiftSettings: settings),
         .executableTarget(
             name: "muster",
             dependencies: [
-                "DeviceKit", "Journal", "MusterHost", "Postgres", "Sinks", "SimulatorDriver",
+                "AlertChannels", "Alerts", "DeviceKit", "Journal", "MusterHost", "Postgres", "Sinks", "SimulatorDriver",
                 "ZKTecoDriver",
                 "ZKTecoEmulator",
                 argumentParser, logging,
@@ -108,7 +108,7 @@ let package = Package(
         .testTarget(
             name: "MusterHostTests",
             dependencies: [
-                "DeviceKit", "DeviceKitTesting", "Journal", "MusterHost", nioCore, nioPosix, logging,
+                "Alerts", "DeviceKit", "DeviceKitTesting", "Journal", "MusterHost", nioCore, nioPosix, logging,
             ],
             swiftSettings: settings),
 
@@ -137,7 +137,7 @@ let package = Package(
             name: "IntegrationTests",
             dependencies: [
                 "DeviceKit", "DeviceKitTesting", "Journal", "MusterHost", "SimulatorDriver", "Sinks", "ZKTecoDriver",
-                "ZKTecoEmulator", "muster", "Mail", "Web", logging,
+                "ZKTecoEmulator", "muster", "AlertChannels", "Alerts", "Mail", "Web", logging,
             ],
             resources: [.copy("Python")], swiftSettings: settings),
     ]

@@ -100,6 +100,15 @@ enum JournalSchema {
             place TEXT NOT NULL
         ) WITHOUT ROWID;
         """,
+        """
+        -- What alerts must not forget: each part is JSON of the alerts' own making, by its kind and its name.
+        CREATE TABLE alert_parts (
+            kind TEXT NOT NULL,
+            name TEXT NOT NULL,
+            text TEXT NOT NULL,
+            PRIMARY KEY (kind, name)
+        ) WITHOUT ROWID;
+        """,
     ]
 
     static var newestVersion: Int { versions.count }

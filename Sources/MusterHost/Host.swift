@@ -6,7 +6,7 @@ internal import UnixSignals
 
 /// The host: start here to read the program.
 ///
-/// In start order: the journal (which takes the data directory's lock), the sinks, the control socket, the devices.
+/// In start order: the journal (which takes the data directory's lock), alerts, sinks, the control socket, devices.
 /// They stop in reverse: devices first, so that nothing more comes in; then the sinks, which deliver what they can
 /// within their limit.
 public struct Host: Sendable {
@@ -41,16 +41,19 @@ public struct Host: Sendable {
         let services = try await open(failure)
         let delivery = try DeliveryService(configuration, services: services)
         let fleet = Fleet(configuration.devices, services: services)
+        let alerts = try await AlertRunner(configuration, services: services)
         let drain = DrainWatch(limit: Self.drainLimit, log: log, overrun: overrun)
         let live = LiveConfiguration(configuration)
         let reloader = source.map {
-            Reloader(live, source: $0, followers: [delivery, fleet], time: services.time, log: log)
+            Reloader(live, source: $0, followers: [delivery, fleet, alerts], time: services.time, log: log)
         }
         var parts: [any Service] = [
-            delivery, KeeperService(keeper: JournalKeeper(live: live, services: services)),
+            AlertService(runner: alerts), delivery,
+            KeeperService(keeper: JournalKeeper(live: live, services: services)),
             ControlService(
                 desk: ControlDesk(
-                    live, fleet: fleet, delivery: delivery, journal: services.journal, reloader: reloader),
+                    live, fleet: fleet, delivery: delivery, alerts: alerts, journal: services.journal,
+                    reloader: reloader),
                 directory: services.journal.directory, log: log),
             FleetService(fleet: fleet), EndService(failure: failure, limit: limit, time: services.time),
         ]

@@ -11,7 +11,8 @@ struct ConfigurationOption: ParsableArguments {
 
     static var loader: ConfigurationLoader {
         ConfigurationLoader(
-            drivers: BuiltIns.drivers, sinks: BuiltIns.sinks, environment: ProcessInfo.processInfo.environment)
+            drivers: BuiltIns.drivers, sinks: BuiltIns.sinks, channels: BuiltIns.channels,
+            environment: ProcessInfo.processInfo.environment)
     }
 
     /// The configuration; problems go to standard error.

@@ -10,6 +10,7 @@ struct Muster: AsyncParsableCommand {
         version: version,
         subcommands: [
             Run.self, Check.self, Init.self, Test.self, Sync.self, Devices.self, Status.self, Reload.self, Punches.self,
-            DeadLetters.self, Replay.self, Drivers.self, Schema.self, Emulate.self, Import.self, Console.self,
+            AlertsCommand.self, DeadLetters.self, Replay.self, Drivers.self, Schema.self, Emulate.self, Import.self,
+            Console.self,
         ])
 }

@@ -1,3 +1,4 @@
+import Alerts
 import DeviceKit
 
 /// Turns trees into a configuration. Collects problems instead of stopping at the first.
@@ -12,10 +13,12 @@ struct ConfigurationAssembler {
         var data: String
         var http: HostConfiguration.HTTP
         var journal: HostConfiguration.Journal
+        var alerts: AlertConfiguration
     }
 
     let drivers: DriverRegistry
     let sinkTypes: SinkRegistry
+    let channelTypes: ChannelRegistry
     var report: [Diagnostic] = []
     private(set) var includes: [Include] = []
     var sites: [HostConfiguration.Site] = []
@@ -34,9 +37,10 @@ struct ConfigurationAssembler {
     var defaults = DeviceDefaults()
     private(set) var rootMark = SourceMark(file: "")
 
-    init(drivers: DriverRegistry, sinks: SinkRegistry) {
+    init(drivers: DriverRegistry, sinks: SinkRegistry, channels: ChannelRegistry) {
         self.drivers = drivers
         sinkTypes = sinks
+        channelTypes = channels
     }
 
     /// Reads the main file; `nil` when it is no mapping or its own keys are wrong.
@@ -55,10 +59,11 @@ struct ConfigurationAssembler {
                 zone = try values.value(Keys.timezone)
                 isZoneMissing = zone == nil
             }
+            let alerts = readAlerts(members, zone: zone)
             if let defaults = section(Keys.defaults, in: members) { readDefaults(defaults) }
             readDevices(section(Keys.devices, in: members))
             guard let values, let http, let journal else { return nil }
-            return Root(data: try values.value(Keys.data), http: http, journal: journal)
+            return Root(data: try values.value(Keys.data), http: http, journal: journal, alerts: alerts)
         } catch {
             report += error.diagnostics
             return nil
@@ -117,7 +122,8 @@ struct ConfigurationAssembler {
         let directory = ConfigurationPath.directory(of: rootMark.file)
         var configuration = HostConfiguration(
             dataDirectory: ConfigurationPath.resolve(root.data, from: directory),
-            baseDirectory: directory.isEmpty ? "." : directory, http: root.http, journal: root.journal, sinks: sinks,
+            baseDirectory: directory.isEmpty ? "." : directory, http: root.http, journal: root.journal,
+            alerts: root.alerts, sinks: sinks,
             devices: devices.compactMap(\.device), files: files)
         configuration.sites = sites
         return configuration

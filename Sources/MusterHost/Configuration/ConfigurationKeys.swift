@@ -15,11 +15,12 @@ enum ConfigurationKeys {
 
         static let http = "http"
         static let journal = "journal"
+        static let alerts = "alerts"
         static let defaults = "defaults"
         static let sites = "sites"
         static let sinks = "sinks"
         static let devices = "devices"
-        static let sections = [http, journal, defaults, sites, sinks, devices]
+        static let sections = [http, journal, alerts, defaults, sites, sinks, devices]
     }
 
     enum Journal {

@@ -1,3 +1,4 @@
+public import Alerts
 import DeviceKit
 import YAML
 
@@ -5,16 +6,18 @@ import YAML
 public struct ConfigurationLoader: Sendable {
     private let drivers: DriverRegistry
     private let sinks: SinkRegistry
+    private let channels: ChannelRegistry
     private let environment: [String: String]
     private let files: any ConfigurationFiles
 
     /// - Parameter environment: what `${NAME}` means; usually that of the process.
     public init(
-        drivers: DriverRegistry, sinks: SinkRegistry, environment: [String: String],
-        files: any ConfigurationFiles = SystemFiles()
+        drivers: DriverRegistry, sinks: SinkRegistry, channels: ChannelRegistry = ChannelRegistry([]),
+        environment: [String: String], files: any ConfigurationFiles = SystemFiles()
     ) {
         self.drivers = drivers
         self.sinks = sinks
+        self.channels = channels
         self.environment = environment
         self.files = files
     }
@@ -33,7 +36,7 @@ public struct ConfigurationLoader: Sendable {
     public func load(_ path: String) -> Loading {
         var reader = FileReader(substitution: Substitution(environment: environment, files: files))
         guard let root = reader.read(path) else { return finish(nil, reader, []) }
-        var assembler = ConfigurationAssembler(drivers: drivers, sinks: sinks)
+        var assembler = ConfigurationAssembler(drivers: drivers, sinks: sinks, channels: channels)
         let main = assembler.readRoot(root)
         for pattern in assembler.includes {
             assembler.add(reader.readIncludes(pattern, from: ConfigurationPath.directory(of: path)))

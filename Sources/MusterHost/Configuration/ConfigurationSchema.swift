@@ -1,3 +1,4 @@
+public import Alerts
 import DeviceKit
 
 /// The JSON Schema (draft 2020-12) of a configuration, for editors and for other programs.
@@ -6,11 +7,15 @@ import DeviceKit
 /// registered drivers and sinks. Included files fit it too: nothing at the top is required.
 public enum ConfigurationSchema {
     /// Indented JSON text with a line break at its end.
-    public static func jsonSchema(drivers: DriverRegistry, sinks: SinkRegistry) -> String {
-        root(drivers: drivers, sinks: sinks).text(pretty: true) + "\n"
+    public static func jsonSchema(
+        drivers: DriverRegistry, sinks: SinkRegistry, channels: ChannelRegistry = ChannelRegistry([])
+    ) -> String {
+        root(drivers: drivers, sinks: sinks, channels: channels).text(pretty: true) + "\n"
     }
 
-    static func root(drivers: DriverRegistry, sinks: SinkRegistry) -> JSONNode {
+    static func root(
+        drivers: DriverRegistry, sinks: SinkRegistry, channels: ChannelRegistry = ChannelRegistry([])
+    ) -> JSONNode {
         typealias Keys = ConfigurationKeys.Root
         var schema = section(
             Keys.schema,
@@ -20,6 +25,7 @@ public enum ConfigurationSchema {
                     Keys.journal, section(ConfigurationKeys.Journal.schema, []),
                     "How long punches are kept, and how much room they may take."
                 ),
+                (Keys.alerts, alerts(channels), "Who is told when something is wrong, and how."),
                 (Keys.defaults, defaults, "What devices inherit."),
                 (
                     Keys.sites, named(section(ConfigurationKeys.Site.schema, [])),
@@ -79,32 +85,16 @@ public enum ConfigurationSchema {
     }
 
     private static func sink(_ sinks: SinkRegistry) -> JSONNode {
-        let type = ConfigurationKeys.Sink.type
-        let description = JSONNode.string(type.summary)
-        var properties = [
-            JSONNode.Member(key: type.key, value: JSONNode.choice(sinks.names).adding("description", description))
-        ]
-        if case .object(let common)? = ConfigurationKeys.Sink.common.jsonSchema["properties"] { properties += common }
-        return .object([
-            "type": "object",
-            "properties": .object(properties),
-            "required": .strings([type.key]),
-            "allOf": .array(
-                sinks.registrations.map { registration in
-                    let settings = registration.schema.jsonSchema
-                    return condition(
-                        type.key, registration.manifest.id,
-                        .object(["properties": settings["properties"], "required": settings["required"]]))
-                }),
-            "unevaluatedProperties": false,
-        ])
+        typed(
+            ConfigurationKeys.Sink.type, names: sinks.names, common: ConfigurationKeys.Sink.common,
+            kinds: sinks.registrations.map { ($0.manifest.id, $0.schema) })
     }
 }
 
 // Shapes.
 extension ConfigurationSchema {
     /// A mapping of plain keys and of sections.
-    private static func section(
+    static func section(
         _ schema: SettingsSchema, _ sections: [(key: String, schema: JSONNode, summary: String)],
         replacing: [String: JSONNode] = [:]
     ) -> JSONNode {
@@ -127,8 +117,33 @@ extension ConfigurationSchema {
         schema["required"] == nil ? schema.adding("type", ["object", "null"]) : schema
     }
 
+    /// A mapping whose `type` decides which keys it takes besides the common ones.
+    static func typed(
+        _ type: Setting<String>, names: [String], common: SettingsSchema,
+        kinds: [(name: String, schema: SettingsSchema)]
+    ) -> JSONNode {
+        let description = JSONNode.string(type.summary)
+        var properties = [
+            JSONNode.Member(key: type.key, value: JSONNode.choice(names).adding("description", description))
+        ]
+        if case .object(let shared)? = common.jsonSchema["properties"] { properties += shared }
+        return .object([
+            "type": "object",
+            "properties": .object(properties),
+            "required": .strings([type.key]),
+            "allOf": .array(
+                kinds.map { kind in
+                    let settings = kind.schema.jsonSchema
+                    return condition(
+                        type.key, kind.name,
+                        .object(["properties": settings["properties"], "required": settings["required"]]))
+                }),
+            "unevaluatedProperties": false,
+        ])
+    }
+
     /// A mapping from names to one shape.
-    private static func named(_ shape: JSONNode) -> JSONNode {
+    static func named(_ shape: JSONNode) -> JSONNode {
         .object([
             "type": ["object", "null"],
             "propertyNames": .object(["pattern": #"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"#]),

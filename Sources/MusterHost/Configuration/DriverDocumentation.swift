@@ -1,3 +1,4 @@
+public import Alerts
 import DeviceKit
 
 /// What `muster drivers` shows.
@@ -37,6 +38,21 @@ public enum DriverDocumentation {
 
         Settings of every sink
         \(settings(ConfigurationKeys.Sink.common))
+
+        """
+    }
+
+    /// Name and settings of one type of channel.
+    public static func text(_ channel: ChannelRegistration) -> String {
+        """
+        \(channel.manifest.id), for alerts
+        \(channel.manifest.summary)
+
+        Settings
+        \(settings(channel.schema))
+
+        Settings of every channel
+        \(settings(AlertKeys.Channel.common))
 
         """
     }

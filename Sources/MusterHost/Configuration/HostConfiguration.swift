@@ -12,6 +12,8 @@ public struct HostConfiguration: Sendable {
     public var journal: Journal
     /// Places where devices hang, in the order of the file.
     public var sites: [Site] = []
+    /// Who is told when something is wrong.
+    public var alerts = AlertConfiguration()
     /// In the order of the file.
     public var sinks: [Sink]
     /// In the order of the files.

@@ -1,3 +1,4 @@
+public import Alerts
 public import DeviceKit
 
 /// The file that `muster init` writes: it loads as it stands, shows what matters, and explains the rest.
@@ -6,11 +7,13 @@ public enum StarterConfiguration {
     ///   - timeZone: the zone of this machine, as a first guess.
     ///   - start: the local time at which the simulated terminal's log begins, so that it is not a week long.
     public static func text(
-        drivers: DriverRegistry, sinks: SinkRegistry, timeZone: DeviceTimeZone, start: LocalDateTime
+        drivers: DriverRegistry, sinks: SinkRegistry, channels: ChannelRegistry = ChannelRegistry([]),
+        timeZone: DeviceTimeZone, start: LocalDateTime
     ) -> String {
         let hasFile = sinks["file"] != nil
         return [
-            head(timeZone), hasFile ? fileSink : nil, devices(drivers, start: start, sinks: hasFile ? ["audit"] : []),
+            head(timeZone), channels["email"] == nil ? nil : mail, hasFile ? fileSink : nil,
+            devices(drivers, start: start, sinks: hasFile ? ["audit"] : []),
         ].compactMap { $0 }.joined(separator: "\n")
     }
 
@@ -39,6 +42,20 @@ public enum StarterConfiguration {
 
         """
     }
+
+    private static let mail = """
+        # Who is told when something is wrong; without it the log is. `muster drivers email` shows every key.
+        # alerts:
+        #   channels:
+        #     ops:
+        #       type: email
+        #       host: smtp.example.com
+        #       user: muster@example.com
+        #       password: "${SMTP_PASSWORD}"
+        #       from: Muster <muster@example.com>
+        #       to: [ops@example.com]
+
+        """
 
     private static let fileSink = """
         # Places that punches are delivered to, besides the journal.

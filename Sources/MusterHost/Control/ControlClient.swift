@@ -96,6 +96,12 @@ public struct ControlClient: Sendable {
         return try await count(ControlRequest(verb: verb, devices: [device.name])) > 0
     }
 
+    /// Lets the host carry out an order for its alerts.
+    /// - Returns: the number of the incident or the silence.
+    public func carryOut(_ order: AlertOrder) async throws(Failure) -> Int64 {
+        Int64(try await count(ControlRequest(verb: .alert, alert: order)))
+    }
+
     private func count(_ request: ControlRequest) async throws(Failure) -> Int {
         let answer = try await ask(request)
         if let error = answer.error { throw .refused(error) }

@@ -6,16 +6,19 @@ struct ControlDesk: Sendable {
     private let live: LiveConfiguration
     private let fleet: Fleet
     private let delivery: DeliveryService
+    private let alerts: AlertRunner
     private let journal: PunchJournal
     /// `nil` for a host that does not know where its configuration came from.
     private let reloader: Reloader?
 
     init(
-        _ live: LiveConfiguration, fleet: Fleet, delivery: DeliveryService, journal: PunchJournal, reloader: Reloader?
+        _ live: LiveConfiguration, fleet: Fleet, delivery: DeliveryService, alerts: AlertRunner, journal: PunchJournal,
+        reloader: Reloader?
     ) {
         self.live = live
         self.fleet = fleet
         self.delivery = delivery
+        self.alerts = alerts
         self.journal = journal
         self.reloader = reloader
     }
@@ -43,6 +46,14 @@ struct ControlDesk: Sendable {
         case .accept, .resume: return await decide(request)
         case .retry, .discard, .replay: return await deliverAgain(request)
         case .command: return await perform(request, report)
+        case .alert:
+            guard let order = request.alert else {
+                return ControlAnswer(error: "the host does not understand the order")
+            }
+            switch await alerts.carryOut(order) {
+            case .success(let number): return ControlAnswer(count: Int(number))
+            case .failure(let refusal): return ControlAnswer(error: refusal.message)
+            }
         }
     }
 

@@ -4,7 +4,7 @@ internal import Foundation
 /// What the command line asks a running host: one JSON object a line, one answer a line.
 struct ControlRequest: Codable, Sendable, Hashable {
     enum Verb: String, Codable, Sendable {
-        case sync, ping, retry, discard, replay, accept, resume, command, reload
+        case sync, ping, retry, discard, replay, accept, resume, command, reload, alert
     }
 
     var verb: Verb
@@ -19,6 +19,7 @@ struct ControlRequest: Codable, Sendable, Hashable {
     var until: Instant?
     /// For the one device that is named.
     var command: CommandMessage?
+    var alert: AlertOrder?
 
     /// A request longer than this is refused. Templates are sent in portions.
     static let maximumByteCount = 256 * 1_024

@@ -37,6 +37,7 @@ public struct ConfigurationChange: Sendable, Hashable {
         }
         if old.journal != new.journal { adjusted.append("journal") }
         if old.sites != new.sites { adjusted.append("sites") }
+        if !old.alerts.isLike(new.alerts) { adjusted.append("alerts") }
         if old.dataDirectory != new.dataDirectory { needsRestart.append("data") }
         if old.http != new.http { needsRestart.append("http") }
     }

@@ -1,12 +1,13 @@
+internal import Alerts
 internal import ArgumentParser
 internal import DeviceKit
 internal import MusterHost
 
 struct Drivers: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Lists drivers and types of sinks, or shows one with its settings.")
+        abstract: "Lists drivers and types of sinks and of channels for alerts, or shows one with its settings.")
 
-    @Argument(help: "The driver or the type of sink to show.")
+    @Argument(help: "The driver or the type of sink or channel to show.")
     var name: String?
     @OptionGroup var format: FormatOption
 
@@ -14,17 +15,21 @@ struct Drivers: AsyncParsableCommand {
         try await reporting {
             guard let name else {
                 StandardOutput.write(list())
-                if format.format == .table { StandardOutput.write("\n" + sinks()) }
+                if format.format == .table { StandardOutput.write("\n" + sinks() + "\n" + channels()) }
                 return
             }
-            if let driver = BuiltIns.drivers[name] {
-                StandardOutput.write(DriverDocumentation.text(driver))
-            } else if let sink = BuiltIns.sinks[name] {
-                StandardOutput.write(DriverDocumentation.text(sink))
-            } else {
-                let known = (BuiltIns.drivers.names + BuiltIns.sinks.names).joined(separator: ", ")
-                throw Failure(Exit.usage, "there is no driver or sink \(name). Known: \(known)")
+            // A sink and a channel may have one name.
+            let texts = [
+                BuiltIns.drivers[name].map { DriverDocumentation.text($0) },
+                BuiltIns.sinks[name].map { DriverDocumentation.text($0) },
+                BuiltIns.channels[name].map { DriverDocumentation.text($0) },
+            ].compactMap { $0 }
+            guard !texts.isEmpty else {
+                let names = Set(BuiltIns.drivers.names + BuiltIns.sinks.names + BuiltIns.channels.names)
+                let known = names.sorted().joined(separator: ", ")
+                throw Failure(Exit.usage, "there is no driver, sink or channel \(name). Known: \(known)")
             }
+            StandardOutput.write(texts.joined(separator: "\n"))
         }
     }
 
@@ -35,6 +40,19 @@ struct Drivers: AsyncParsableCommand {
             json.member("name", sink.manifest.id)
             json.member("summary", sink.manifest.summary)
             listing.add([sink.manifest.id, sink.manifest.summary], json: json.finish())
+        }
+        return listing.text(format.format)
+    }
+
+    private func channels() -> String {
+        var listing = Listing([
+            ("name", .init(title: "CHANNEL")), ("summary", .init(title: "SUMMARY", mayShrink: true)),
+        ])
+        for channel in BuiltIns.channels.registrations {
+            var json = JSONObjectWriter()
+            json.member("name", channel.manifest.id)
+            json.member("summary", channel.manifest.summary)
+            listing.add([channel.manifest.id, channel.manifest.summary], json: json.finish())
         }
         return listing.text(format.format)
     }

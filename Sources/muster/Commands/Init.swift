@@ -1,3 +1,4 @@
+internal import Alerts
 internal import ArgumentParser
 internal import DeviceKit
 internal import Foundation
@@ -15,7 +16,7 @@ struct Init: AsyncParsableCommand {
         try await reporting {
             let zone = DeviceTimeZone(identifier: TimeZone.current.identifier) ?? .utc
             let text = StarterConfiguration.text(
-                drivers: BuiltIns.drivers, sinks: BuiltIns.sinks, timeZone: zone,
+                drivers: BuiltIns.drivers, sinks: BuiltIns.sinks, channels: BuiltIns.channels, timeZone: zone,
                 start: zone.localTime(at: SystemTime().now()).startOfDay)
             let options: Data.WritingOptions = force ? [.atomic] : [.withoutOverwriting]
             do {

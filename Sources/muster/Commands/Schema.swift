@@ -7,6 +7,8 @@ struct Schema: AsyncParsableCommand {
         discussion: "Put `# yaml-language-server: $schema=muster.schema.json` on the first line of the file.")
 
     func run() async throws {
-        StandardOutput.write(ConfigurationSchema.jsonSchema(drivers: BuiltIns.drivers, sinks: BuiltIns.sinks) + "\n")
+        StandardOutput.write(
+            ConfigurationSchema.jsonSchema(
+                drivers: BuiltIns.drivers, sinks: BuiltIns.sinks, channels: BuiltIns.channels) + "\n")
     }
 }

@@ -24,7 +24,7 @@ struct ConfigurationSchemaTests {
         #expect(schema["$schema"] as? String == "https://json-schema.org/draft/2020-12/schema")
         #expect(
             properties(schema) == [
-                "data", "timezone", "include", "http", "journal", "defaults", "sites", "sinks", "devices",
+                "data", "timezone", "include", "http", "journal", "alerts", "defaults", "sites", "sinks", "devices",
             ])
         let root = schema["properties"]
         #expect(properties(child(root, "http")) == ["listen"])
