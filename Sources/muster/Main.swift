@@ -1,5 +1,6 @@
 internal import ArgumentParser
 
+/// Every command states its name: working it out from its type costs each start some milliseconds.
 @main
 struct Muster: AsyncParsableCommand {
     static let version = "0.1.0"

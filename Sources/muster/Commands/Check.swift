@@ -3,7 +3,7 @@ internal import MusterHost
 
 struct Check: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Validates the configuration and prints every problem.",
+        commandName: "check", abstract: "Validates the configuration and prints every problem.",
         discussion: "Exits with 78 when there is an error. Opens no connection.")
 
     enum Format: String, ExpressibleByArgument, CaseIterable { case text, json }

@@ -5,7 +5,7 @@ internal import MusterHost
 
 struct Console: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "A menu for people: list, test, sync, recent punches.")
+        commandName: "console", abstract: "A menu for people: list, test, sync, recent punches.")
 
     @OptionGroup var config: ConfigurationOption
 

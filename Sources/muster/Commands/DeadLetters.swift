@@ -11,6 +11,7 @@ struct DeadLetters: AsyncParsableCommand {
 
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "list",
             abstract: "Shows what sinks refused, the newest first, with the reason and what the terminal sent.")
 
         @OptionGroup var config: ConfigurationOption
@@ -65,7 +66,7 @@ struct DeadLetters: AsyncParsableCommand {
 
     struct Retry: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Lets a sink try refused punches once more, after the cause was mended.")
+            commandName: "retry", abstract: "Lets a sink try refused punches once more, after the cause was mended.")
 
         @OptionGroup var config: ConfigurationOption
         @OptionGroup var choice: LetterChoice
@@ -82,6 +83,7 @@ struct DeadLetters: AsyncParsableCommand {
 
     struct Discard: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "discard",
             abstract: "Marks refused punches as of no use. They stay in the journal and in list --discarded.")
 
         @OptionGroup var config: ConfigurationOption
@@ -121,7 +123,7 @@ struct LetterChoice: ParsableArguments {
 
 struct Replay: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Delivers punches to a sink again that it has had.",
+        commandName: "replay", abstract: "Delivers punches to a sink again that it has had.",
         discussion: """
             For a target that lost data or was set up anew. Punches that the target still has are recognised there by the \
             rules of the sink: PostgreSQL keeps one row, a webhook gets the same ids. Times as in muster punches.

@@ -3,7 +3,7 @@ internal import DeviceKit
 internal import MusterHost
 
 struct Devices: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "Lists the configured devices.")
+    static let configuration = CommandConfiguration(commandName: "devices", abstract: "Lists the configured devices.")
 
     @OptionGroup var config: ConfigurationOption
     @OptionGroup var format: FormatOption

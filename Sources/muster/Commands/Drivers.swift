@@ -5,6 +5,7 @@ internal import MusterHost
 
 struct Drivers: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "drivers",
         abstract: "Lists drivers and types of sinks and of channels for alerts, or shows one with its settings.")
 
     @Argument(help: "The driver or the type of sink or channel to show.")

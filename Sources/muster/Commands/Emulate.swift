@@ -4,5 +4,6 @@ internal import ZKTecoEmulator
 
 struct Emulate: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Plays a terminal on a port, for trials and tests.", subcommands: [EmulateZKTeco.self])
+        commandName: "emulate", abstract: "Plays a terminal on a port, for trials and tests.",
+        subcommands: [EmulateZKTeco.self])
 }

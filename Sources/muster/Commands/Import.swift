@@ -7,6 +7,7 @@ internal import Postgres
 
 struct Import: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "import",
         abstract: "Takes punches from a file or from another system's PostgreSQL table into the journal.",
         discussion: """
             FILE is an attlog.dat of a terminal's USB stick, CSV with a first line of names, or JSON lines; the last two \

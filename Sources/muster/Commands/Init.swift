@@ -6,7 +6,8 @@ internal import MusterHost
 
 struct Init: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Writes a commented starter configuration.", discussion: "An existing file is left alone.")
+        commandName: "init", abstract: "Writes a commented starter configuration.",
+        discussion: "An existing file is left alone.")
 
     @OptionGroup var config: ConfigurationOption
     @Flag(help: "Replace an existing file.")

@@ -5,7 +5,7 @@ internal import MusterHost
 
 struct Punches: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Shows punches from the journal, oldest first.",
+        commandName: "punches", abstract: "Shows punches from the journal, oldest first.",
         discussion: """
             Without --since and --follow it shows the newest ones, as many as --limit says. Times: an RFC 3339 instant, \
             2026-11-24, "2026-11-24 08:00", today, yesterday, -2h.

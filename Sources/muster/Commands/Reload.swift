@@ -5,7 +5,7 @@ internal import MusterHost
 
 struct Reload: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Lets the running host read its configuration again.",
+        commandName: "reload", abstract: "Lets the running host read its configuration again.",
         discussion: """
             The host checks the files in full and applies what has changed, device by device and sink by sink; a file \
             with an error changes nothing. It does the same by itself when a file changes, and at SIGHUP. Exits with 78 \

@@ -7,7 +7,7 @@ internal import Sinks
 
 struct Run: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Collects punches from all devices until it is stopped.",
+        commandName: "run", abstract: "Collects punches from all devices until it is stopped.",
         discussion: """
             Changes of its files hold at once, where they are valid: devices and sinks that do not change are not \
             disturbed. SIGHUP and muster reload do the same. SIGTERM and SIGINT stop it within 10 seconds; kill -9 loses \

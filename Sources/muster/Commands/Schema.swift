@@ -3,7 +3,7 @@ internal import MusterHost
 
 struct Schema: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Prints the JSON Schema of the configuration, for editors.",
+        commandName: "schema", abstract: "Prints the JSON Schema of the configuration, for editors.",
         discussion: "Put `# yaml-language-server: $schema=muster.schema.json` on the first line of the file.")
 
     func run() async throws {

@@ -5,7 +5,7 @@ internal import MusterHost
 
 struct Status: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Shows what each device is doing and how far each sink has been served.")
+        commandName: "status", abstract: "Shows what each device is doing and how far each sink has been served.")
 
     @OptionGroup var config: ConfigurationOption
     @OptionGroup var format: FormatOption

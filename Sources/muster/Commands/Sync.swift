@@ -5,7 +5,7 @@ internal import MusterHost
 
 struct Sync: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Reads the logs of devices into the journal now.",
+        commandName: "sync", abstract: "Reads the logs of devices into the journal now.",
         discussion: "Where a host runs on the data directory, it does the work on its own sessions.")
 
     @OptionGroup var config: ConfigurationOption

@@ -4,7 +4,7 @@ internal import MusterHost
 
 struct Test: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Tests a device step by step and changes nothing on it.",
+        commandName: "test", abstract: "Tests a device step by step and changes nothing on it.",
         discussion: "Terminals that serve one connection only are busy while a host runs on them: stop it first.")
 
     @OptionGroup var config: ConfigurationOption
