@@ -48,11 +48,14 @@ extension BulkRead {
             case .nothing: fruitless += 1
             case nil: short += 1
             }
-            guard fruitless < Self.fruitlessAttempts, short < Self.shortAttempts else {
+            guard fruitless < Self.fruitlessAttempts else {
+                throw DeviceFault(
+                    .timedOut, "\(fruitless) answers in a row were lost on the way: the network is too bad")
+            }
+            guard short < Self.shortAttempts else {
                 throw DeviceFault(
                     .incomplete,
-                    "the terminal sent less than the \(byteCount) bytes of its log from \(start), \(fruitless + short) times"
-                )
+                    "the terminal sent less than the \(byteCount) bytes of its log from \(start), \(short) times")
             }
         }
         return bytes

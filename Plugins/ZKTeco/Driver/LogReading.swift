@@ -72,6 +72,7 @@ struct LogReading: Sendable {
         reading.buffer.append(records)
         reading.covered = covered
         reading.failedTail = tail.failure
+        reading.refusesTails = covered?.refusesTails ?? false
         if let covered { reading.checkIdentity(covered) }
         return reading
     }
@@ -245,6 +246,7 @@ struct LogReading: Sendable {
 
     private mutating func forget(_ reason: SourceReset.Reason, _ message: String) {
         covered = nil
+        refusesTails = false
         reset = SourceReset(reason, message)
     }
 

@@ -7,7 +7,8 @@ enum Repetition {
     /// written twice, a door that opens twice or a piece of an upload that arrives twice is worse than an error.
     static func isHarmless(_ code: UInt16) -> Bool {
         switch code {
-        case Command.connect, Command.authenticate, Command.exit, Command.enableDevice, Command.optionRead,
+        case Command.connect, Command.authenticate, Command.exit, Command.enableDevice, Command.disableDevice,
+            Command.optionRead,
             Command.firmwareVersion, Command.counters, Command.timeRead, Command.stateRead, Command.doorState,
             Command.pinWidth, Command.registerEvents, Command.cancelCapture, Command.refreshData,
             Command.refreshOption, Command.prepareBuffer, Command.readBuffer, Command.freeData, Command.logRead,
