@@ -245,7 +245,7 @@ struct AlertDeliveryTests {
                         CommandLineRig.binary, ["run", "--no-show", "--config", rig.path("muster.yaml")],
                         errors: rig.path("log-\(round)"))
                     defer { host.stop() }
-                    try await until("the message through the fallback") { try await !hooks().isEmpty }
+                    try await until("the messages through the fallback") { try await hooks().count == 2 }
                     try await Task.sleep(for: .seconds(2))
                     if round == 1 {
                         // Given to the running host; the next one finds it in the journal.
@@ -254,7 +254,13 @@ struct AlertDeliveryTests {
                     }
                 }
                 let titles = try await hooks().compactMap { ($0["data"] as? [String: Any])?["title"] as? String }
-                #expect(titles == ["CRITICAL: this host has little room on its disk"])
+                #expect(
+                    titles == [
+                        "CRITICAL: this host has little room on its disk",
+                        "WARNING: the channel mail does not deliver messages",
+                    ])
+                let status = try await rig.muster("status")
+                #expect(status.text.contains("2 incidents are open: muster alerts"))
                 let log = try String(contentsOfFile: rig.path("log-1"), encoding: .utf8)
                 #expect(log.contains("ADMIN ALERT a message could not be delivered"))
                 let listed = try await rig.muster("alerts", "--format", "json").objects()

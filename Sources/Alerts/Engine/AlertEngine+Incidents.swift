@@ -121,6 +121,9 @@ extension AlertEngine {
             incident.stepsDone.append(number)
             channels += step.channels
         }
+        // When those who would be told are the ones who cannot be reached, everybody else is.
+        let isUnheard = incident.group.cause == AlertRule.notificationsFailing.cause
+        if isUnheard, channels.allSatisfy({ isAbout(incident, channel: $0) }) { channels = plan.channels.map(\.name) }
         tell(&incident, .firing, to: channels)
     }
 

@@ -21,6 +21,10 @@ struct Status: AsyncParsableCommand {
             guard format.format == .table else { return }
             let sinks = try await sinks(configuration, reader)
             if !configuration.sinks.isEmpty { StandardOutput.write("\n" + sinks.text(.table)) }
+            let open = try await AlertArchive(reader, history: 1).open.count
+            if open > 0 {
+                StandardOutput.write("\n\(open) \(open == 1 ? "incident is" : "incidents are") open: muster alerts\n")
+            }
             StandardOutput.write("\n" + Self.text(host))
         }
     }
