@@ -15,6 +15,7 @@ struct AlertsCommand: AsyncParsableCommand {
 
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "list",
             abstract: "Shows open incidents, the newest last; with --history those that ended, the newest first.")
 
         @OptionGroup var config: ConfigurationOption
@@ -50,7 +51,8 @@ struct AlertsCommand: AsyncParsableCommand {
     }
 
     struct Channels: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Shows the channels and how they do.")
+        static let configuration = CommandConfiguration(
+            commandName: "channels", abstract: "Shows the channels and how they do.")
 
         @OptionGroup var config: ConfigurationOption
         @OptionGroup var format: FormatOption
@@ -90,7 +92,7 @@ struct AlertsCommand: AsyncParsableCommand {
 
     struct Test: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Sends a test message through a channel and tells what became of it.",
+            commandName: "test", abstract: "Sends a test message through a channel and tells what became of it.",
             discussion: "Needs no running host. Exits with 75 when it may work later, with 69 when it cannot.")
 
         @Argument(help: "The channel, as it is called in the configuration.")
@@ -142,7 +144,7 @@ struct AlertsCommand: AsyncParsableCommand {
 
     struct Silence: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Keeps alerts from being told for a while, for example during works.",
+            commandName: "silence", abstract: "Keeps alerts from being told for a while, for example during works.",
             discussion: "What is silenced is still collected and still listed once the silence is over.")
 
         @OptionGroup var config: ConfigurationOption
@@ -201,7 +203,8 @@ struct AlertsCommand: AsyncParsableCommand {
     }
 
     struct Unsilence: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Ends a silence before its time.")
+        static let configuration = CommandConfiguration(
+            commandName: "unsilence", abstract: "Ends a silence before its time.")
 
         @Argument(help: "The silence's number, as muster alerts --silences shows it.")
         var silence: Int64
