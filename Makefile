@@ -1,7 +1,7 @@
 # The words of the README. Every step builds with the same flags, so that no step undoes another's work.
 .DEFAULT_GOAL := help
 .PHONY: help deps test-deps build build-tests run test lint format check-examples release bench kill9 oracle \
-	reload-storm disk-full failed-sync fuzz clean
+	reload-storm terminal-faults disk-full failed-sync fuzz clean
 
 # A target that imports what it does not declare fails to build.
 BUILD_FLAGS := --explicit-target-dependency-import-check error
@@ -66,6 +66,9 @@ oracle: release test-deps ## 500 kills, 50 crashes of PostgreSQL, cut answers, a
 
 reload-storm: release ## reloads a host of 200 devices 200 times in a minute, with half of the files invalid
 	python3 Tests/Faults/reload.py .build/release/muster
+
+terminal-faults: release ## everything that can go wrong with a terminal, for ten minutes; its truth is the judge
+	python3 Tests/Faults/terminal_faults.py .build/release/muster
 
 disk-full: release ## fills the journal's disk at 200 places of its writes (as root: it mounts a tmpfs)
 	python3 Tests/Faults/disk_full.py .build/release/muster

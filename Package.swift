@@ -85,7 +85,7 @@ let package = Package(
             name: "muster",
             dependencies: [
                 "AlertChannels", "Alerts", "DeviceKit", "Journal", "MusterHost", "Postgres", "Sinks", "SimulatorDriver",
-                "ZKTecoDriver",
+                "YAML", "ZKTecoDriver",
                 "ZKTecoEmulator",
                 argumentParser, logging,
             ],

@@ -107,6 +107,8 @@ final class EmulatedTerminal: Dialer {
                 switch effect {
                 case .keep(let records): state.truth += records
                 case .forgetLog: state.truth = []
+                case .overwrite(let count): state.truth.removeFirst(min(count, state.truth.count))
+                case .setRate, .sendDamaged: break
                 case .send(let id, let packet, _): if let link = state.links[id] { sent.append((link, packet)) }
                 case .close(let id): if let link = state.links.removeValue(forKey: id) { closed.append(link) }
                 case .observe(.eventAcknowledged): state.acknowledged += 1

@@ -15,6 +15,12 @@ public enum ControlLine: Sendable, Hashable {
     case records
     /// Reports how many clients are connected, and how many have been since the start.
     case connections
+    /// Something goes wrong, for so long or until it is ended.
+    case fault(EmulatorFault, Duration?)
+    /// Faults of a kind end; all that last for `nil`.
+    case end(String?)
+    /// Nothing more goes wrong by the script.
+    case stopScript
     case help
     case quit
 
@@ -26,8 +32,12 @@ public enum ControlLine: Sendable, Hashable {
         rate N/s       new punches by themselves (N/min, N/h; 0/s stops)
         records        how many records, and how many live events were sent and acknowledged
         connections    how many clients are connected, and how many have been
-        quit           end
-        """
+        script off     nothing more goes wrong by the script
+        quit           the end
+
+        Faults; those that last take "for 20s", and go on otherwise until "end" or "end WORD":
+
+        """ + EmulatorFault.helpText
 
     /// The most punches of one burst.
     public static let largestBurst = 100_000
@@ -54,8 +64,26 @@ public enum ControlLine: Sendable, Hashable {
         case ("connections", _): self = .connections
         case ("help", _): self = .help
         case ("quit", _), ("exit", _): self = .quit
-        case (let word?, _): throw ControlLineError("cannot do \"\(word)\" here; type help")
+        case ("script", "off"): self = .stopScript
+        case ("end", let word): self = .end(word)
+        case (let word?, _):
+            guard EmulatorFault.words.contains(word) else {
+                throw ControlLineError("cannot do \"\(word)\" here; type help")
+            }
+            self = try Self.fault(words)
         }
+    }
+
+    private static func fault(_ words: [String]) throws(ControlLineError) -> ControlLine {
+        guard let place = words.firstIndex(of: "for") else {
+            return .fault(try EmulatorFault(parsing: words.joined(separator: " ")), nil)
+        }
+        let fault = try EmulatorFault(parsing: words[..<place].joined(separator: " "))
+        guard fault.lasts else { throw ControlLineError("\(fault.word) happens at once, without for") }
+        guard words.count == place + 2, let lasting = DurationText.parse(words[place + 1]) else {
+            throw ControlLineError("for takes a time, for example for 20s")
+        }
+        return .fault(fault, lasting)
     }
 }
 

@@ -20,7 +20,9 @@ extension EmulatorMachine {
     }
 
     private mutating func prepare(_ packet: Packet, _ id: Int) -> EmulatorEffect {
-        if let refusal = options.preparationRefusal { return reply(packet, id, refusal) }
+        if let refusal = options.preparationRefusal ?? (faults.has(.refuseBuffer) ? Reply.error : nil) {
+            return reply(packet, id, refusal)
+        }
         guard let request = try? BulkRequest(payload: packet.payload), let set = set(for: request.command) else {
             return reply(packet, id, Reply.error)
         }

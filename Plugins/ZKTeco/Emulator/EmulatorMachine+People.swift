@@ -26,8 +26,9 @@ extension EmulatorMachine {
     }
 
     mutating func clear(_ packet: Packet, _ id: Int) -> [EmulatorEffect] {
+        let count = log.count
         log = RecordLog(recordByteCount: layout.byteCount)
         if packet.code == Command.clearData, packet.payload.isEmpty || packet.payload[0] == 5 { people = [] }
-        return [.forgetLog, .observe(.logCleared), reply(packet, id)]
+        return [.forgetLog(count), .observe(.logCleared), reply(packet, id)]
     }
 }

@@ -29,17 +29,19 @@ extension EmulatorMachine {
 
     private mutating func connect(_ packet: Packet, _ id: Int, at moment: EmulatorMoment) -> [EmulatorEffect] {
         let isTaken = connections.contains { $0.key != id && $0.value.session != 0 }
-        if options.allowsOneConnection, isTaken { return [.close(id)] }
+        if options.allowsOneConnection || faults.has(.oneConnection), isTaken { return [.close(id)] }
         if !isRepetition(packet, id, at: moment) {
             let transport = connections[id]?.transport ?? .tcp
             var connection = EmulatorConnection(transport, repeatInterval: options.eventRepeatInterval)
             connection.session = makeSession()
             connection.opening = (moment.uptime, packet.replyNumber)
-            connection.isAuthenticated = options.commKey == 0
+            connection.isAuthenticated = !wantsKey
             connections[id] = connection
         }
-        return [reply(packet, id, options.commKey == 0 ? Reply.ok : Reply.unauthorised)]
+        return [reply(packet, id, wantsKey ? Reply.unauthorised : Reply.ok)]
     }
+
+    private var wantsKey: Bool { options.commKey != 0 || faults.has(.refuseKey) }
 
     /// A datagram that came twice opens one session. Not known of real terminals.
     private func isRepetition(_ packet: Packet, _ id: Int, at moment: EmulatorMoment) -> Bool {
@@ -52,7 +54,9 @@ extension EmulatorMachine {
     private mutating func authenticate(
         _ packet: Packet, _ id: Int, _ connection: EmulatorConnection
     ) -> [EmulatorEffect] {
-        let isRight = CommKey.accepts(packet.payload, key: options.commKey, session: connection.session)
+        let isRight =
+            !faults.has(.refuseKey)
+            && CommKey.accepts(packet.payload, key: options.commKey, session: connection.session)
         connections[id]?.isAuthenticated = isRight
         return [reply(packet, id, isRight ? Reply.ok : Reply.unauthorised)]
     }
@@ -103,7 +107,7 @@ extension EmulatorMachine {
 
     private var counters: Counters {
         Counters(
-            users: Int32(clamping: people.count), records: Int32(clamping: log.count),
+            users: Int32(clamping: people.count), records: Int32(clamping: max(log.count + faults.counterError, 0)),
             administrators: Int32(clamping: people.count { $0.privilege >= 12 }),
             passwords: Int32(clamping: people.count { !$0.password.isEmpty }), fingerprintCapacity: 3_000,
             userCapacity: Int32(clamping: EmulatedPerson.maximumCount),

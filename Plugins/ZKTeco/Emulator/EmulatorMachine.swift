@@ -18,13 +18,25 @@ enum EmulatorInput: Sendable, Hashable {
     case burst(Int)
     case drop
     case mute(Bool)
+    /// Something goes wrong, for so long or until it is ended.
+    case fault(EmulatorFault, Duration?)
+    /// Faults of a kind end; all of them for `nil`.
+    case endFaults(String?)
+    /// Nothing more goes wrong by the script.
+    case stopScript
 }
 
 /// What it does, in this order. Truth is kept before anything is sent.
 enum EmulatorEffect: Sendable, Hashable {
     case keep([EmulatedRecord])
-    case forgetLog
+    /// The log was cleared, with so many records in it.
+    case forgetLog(Int)
+    /// The oldest records of the log are gone, so many.
+    case overwrite(Int)
+    case setRate(Rate)
     case send(Int, Packet, FrameFlow)
+    /// The same with a wrong checksum.
+    case sendDamaged(Int, Packet, FrameFlow)
     case close(Int)
     case observe(EmulatorObservation)
 }
@@ -38,10 +50,15 @@ struct EmulatorMachine: Sendable {
     /// Seconds that the terminal's clock is ahead of the zone's time.
     var clockOffset: Int64
     var connections: [Int: EmulatorConnection] = [:]
+    var faults: FaultState
+    /// The uptime up to which the drift of the clock stands in its offset.
+    var driftSince: Duration
     private var isMuted = false
     private var nextSession: UInt16
     private var nextPerson = 0
-    private let capacity: Int
+    /// How many records have gone because the log was full.
+    private var overwritten = 0
+    var recordCapacity: Int
 
     let layout: RecordLayout
     let userLayout: UserLayout
@@ -62,13 +79,18 @@ struct EmulatorMachine: Sendable {
         let past = WorkHistory(
             recordCount: options.records, people: people, seed: options.seed, end: clock.advanced(bySeconds: -1))
         let records = restored ?? past.records()
-        var machine = EmulatorMachine(options, people: people, startCount: records.count)
+        var machine = EmulatorMachine(options, people: people, startCount: records.count, at: moment)
         for record in records { machine.log.append(machine.bytes(of: record)) }
         return (machine, records)
     }
 
-    private init(_ options: EmulatorOptions, people: [EmulatedPerson], startCount: Int) {
+    private init(
+        _ options: EmulatorOptions, people: [EmulatedPerson], startCount: Int, at moment: EmulatorMoment
+    ) {
         self.options = options
+        faults = FaultState(options.script, at: moment.uptime)
+        if options.clockDrift != 0 { faults.begin(.clockDrift(options.clockDrift), until: nil) }
+        driftSince = moment.uptime
         self.people = people
         layout =
             switch options.recordForm {
@@ -82,7 +104,7 @@ struct EmulatorMachine: Sendable {
         userLayout = options.resolvedUserForm == .bytes28 ? .bytes28 : .bytes72
         log = RecordLog(recordByteCount: layout.byteCount)
         clockOffset = options.clockOffset
-        capacity = options.capacity ?? startCount + 100_000
+        recordCapacity = options.capacity ?? startCount + 100_000
         nextSession = UInt16(truncatingIfNeeded: options.seed &* 7_919) | 1
         settings = [
             "~SerialNumber": options.serialNumber, "~DeviceName": options.deviceName, "~Platform": options.platform,
@@ -94,24 +116,39 @@ struct EmulatorMachine: Sendable {
     }
 
     /// The uptime at which ``EmulatorInput/timePassed`` has something to do.
-    var nextDeadline: Duration? { connections.values.compactMap(\.events.deadline).min() }
+    var nextDeadline: Duration? {
+        (connections.values.map(\.events.deadline) + [faults.deadline]).compactMap { $0 }.min()
+    }
 
     var recordCount: Int { log.count }
-    var recordCapacity: Int { capacity }
 
     mutating func handle(_ input: EmulatorInput, at moment: EmulatorMoment) -> [EmulatorEffect] {
+        damaging(react(to: input, at: moment))
+    }
+
+    private var isSilent: Bool { isMuted || faults.isSilent }
+
+    private mutating func react(to input: EmulatorInput, at moment: EmulatorMoment) -> [EmulatorEffect] {
         switch input {
         case .connected(let id, let transport):
             connections[id] = EmulatorConnection(transport, repeatInterval: options.eventRepeatInterval)
-            return [.observe(.connected(id))]
+            guard faults.refusesConnections, transport == .tcp else { return [.observe(.connected(id))] }
+            return [.observe(.connected(id)), .observe(.connectionRefused(id)), .close(id)]
         case .disconnected(let id):
             connections[id] = nil
             return [.observe(.disconnected(id))]
-        case .received(let id, let packet): return isMuted ? [] : answer(packet, on: id, at: moment)
-        case .timePassed: return isMuted ? [] : advanceEvents(at: moment)
+        case .received(let id, let packet): return isSilent ? [] : answer(packet, on: id, at: moment)
+        case .timePassed:
+            let effects = advanceFaults(at: moment)
+            return effects + (isSilent ? [] : advanceEvents(at: moment))
         case .punch(let code): return punch(code, at: moment)
-        case .burst(let count): return burst(count, at: moment)
-        case .drop: return connections.keys.sorted().map { .close($0) }
+        case .burst(let count): return burst(count, overwriting: false, at: moment)
+        case .drop: return closeAll()
+        case .fault(let fault, let lasting): return begin(fault, for: lasting, at: moment)
+        case .endFaults(let word): return endFaults(word, at: moment)
+        case .stopScript:
+            faults.stopScript()
+            return []
         case .mute(let isOn):
             isMuted = isOn
             return []
@@ -120,7 +157,7 @@ struct EmulatorMachine: Sendable {
 
     /// What the terminal's clock shows.
     func clock(at moment: EmulatorMoment) -> LocalDateTime {
-        options.timezone.localTime(at: moment.wall).advanced(bySeconds: clockOffset)
+        options.timezone.localTime(at: moment.wall).advanced(bySeconds: clockOffset + drift(at: moment))
     }
 
     mutating func makeSession() -> UInt16 {
@@ -138,9 +175,10 @@ struct EmulatorMachine: Sendable {
     // MARK: New punches
 
     private mutating func punch(_ code: String?, at moment: EmulatorMoment) -> [EmulatorEffect] {
-        guard let record = record(code, at: moment) else { return [] }
-        var effects = keep([record])
-        guard !isMuted else { return effects }
+        let before = overwritten
+        guard let record = record(code, overwriting: options.overwrites, at: moment) else { return [] }
+        var effects = keep([record], overwriting: overwritten - before)
+        guard !isSilent else { return effects }
         for id in subscribers {
             let announced = payload(of: record)
             let payloads = connections[id]?.events.push(announced, now: moment.uptime) ?? []
@@ -149,10 +187,13 @@ struct EmulatorMachine: Sendable {
         return effects
     }
 
-    private mutating func burst(_ count: Int, at moment: EmulatorMoment) -> [EmulatorEffect] {
-        let records = (0..<count).compactMap { _ in record(nil, at: moment) }
-        var effects = keep(records)
-        guard !isMuted else { return effects }
+    mutating func burst(_ count: Int, overwriting: Bool, at moment: EmulatorMoment) -> [EmulatorEffect] {
+        let before = overwritten
+        let records = (0..<count).compactMap { _ in
+            record(nil, overwriting: overwriting || options.overwrites, at: moment)
+        }
+        var effects = keep(records, overwriting: overwritten - before)
+        guard !isSilent else { return effects }
         for id in subscribers {
             let announced = records.map(payload)
             let payloads = connections[id]?.events.burst(announced, now: moment.uptime) ?? []
@@ -163,8 +204,11 @@ struct EmulatorMachine: Sendable {
 
     /// A punch of somebody, or of the next one in turn: nobody then has two in one second while others have none.
     /// `nil` when the log is full or nobody is enrolled.
-    private mutating func record(_ code: String?, at moment: EmulatorMoment) -> EmulatedRecord? {
-        guard log.count < capacity, !people.isEmpty else { return nil }
+    /// - Parameter overwriting: a full log gives up its oldest record.
+    private mutating func record(
+        _ code: String?, overwriting: Bool, at moment: EmulatorMoment
+    ) -> EmulatedRecord? {
+        guard log.count < recordCapacity || overwriting, !people.isEmpty else { return nil }
         let person: EmulatedPerson
         if let code {
             guard let known = people.first(where: { $0.code == code }) else { return nil }
@@ -177,12 +221,18 @@ struct EmulatorMachine: Sendable {
         let record = EmulatedRecord(
             uid: person.uid, code: person.code, localTime: time,
             verification: WorkHistory.habit(of: person.uid), state: time.hour < 12 ? 0 : 1)
+        if log.count >= recordCapacity {
+            log.removeFirst()
+            overwritten += 1
+        }
         log.append(bytes(of: record))
         return record
     }
 
-    private func keep(_ records: [EmulatedRecord]) -> [EmulatorEffect] {
-        records.isEmpty ? [] : [.keep(records)] + records.map { .observe(.recorded($0)) }
+    private func keep(_ records: [EmulatedRecord], overwriting count: Int) -> [EmulatorEffect] {
+        guard !records.isEmpty else { return [] }
+        let gone: [EmulatorEffect] = count > 0 ? [.overwrite(count), .observe(.recordsOverwritten(count))] : []
+        return [.keep(records)] + gone + records.map { .observe(.recorded($0)) }
     }
 
     private var subscribers: [Int] {

@@ -83,6 +83,12 @@ public struct EmulatorOptions: Sendable {
     public var records = 1_000
     /// The most records that the terminal holds; a punch beyond is refused. `nil`: 100,000 more than it starts with.
     public var capacity: Int?
+    /// A full log gives up its oldest record for a new one; otherwise a punch beyond is refused.
+    public var overwrites = false
+    /// Seconds that the clock gains in an hour.
+    public var clockDrift: Int64 = 0
+    /// What goes wrong, and when.
+    public var script: FaultScript?
     /// Decides people, history and who punches.
     public var seed: UInt64 = 1
     /// New punches by themselves; `nil` or 0 for none.
@@ -140,4 +146,11 @@ public enum EmulatorObservation: Sendable, Hashable {
     /// The `number`-th acknowledgement of a live event on this connection, counted from 1.
     case eventAcknowledged(connection: Int, number: Int)
     case clockSet(LocalDateTime)
+    case recordsOverwritten(Int)
+    case faultBegan(EmulatorFault)
+    case faultEnded(EmulatorFault)
+    /// After a restart.
+    case switchedOn
+    case connectionRefused(Int)
+    case frameDamaged(connection: Int)
 }

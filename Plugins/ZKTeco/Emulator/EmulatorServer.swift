@@ -14,7 +14,7 @@ public actor EmulatorServer {
     public nonisolated let host: String
     public nonisolated let port: Int
     private let ports: EmulatorPorts
-    private let plan: WritePlan
+    private let options: EmulatorOptions
     private let time: any TimeSource
     private let observer: (@Sendable (EmulatorObservation) -> Void)?
     private let truth: TruthFile?
@@ -28,6 +28,8 @@ public actor EmulatorServer {
     private var rate: Rate?
     /// Why the emulator ended by itself.
     private var failure: EmulatorError?
+    /// The earliest uptime for which somebody waits.
+    private var armed: Duration?
     private let deadlines: AsyncStream<Duration>
     private let announceDeadline: AsyncStream<Duration>.Continuation
 
@@ -46,7 +48,7 @@ public actor EmulatorServer {
     }
 
     /// A client that lets this many writes pile up is disconnected.
-    private static let largestBacklog = 8_192
+    private static let largestBacklog = 65_536
 
     /// Prepares the terminal (people, history, truth file) and opens its port.
     /// - Throws: ``EmulatorError`` when an option is unusable, the truth file cannot be used or the port is taken.
@@ -81,10 +83,10 @@ public actor EmulatorServer {
             DatagramFaults(options.datagramFaults, seed: options.seed),
             DatagramFaults(options.datagramFaults, seed: ~options.seed)
         )
-        plan = WritePlan(options)
+        self.options = options
         observer = options.observer
         rate = options.rate
-        (deadlines, announceDeadline) = AsyncStream.makeStream(of: Duration.self, bufferingPolicy: .bufferingNewest(1))
+        (deadlines, announceDeadline) = AsyncStream.makeStream(of: Duration.self)
     }
 
     // MARK: Running
@@ -158,6 +160,7 @@ public actor EmulatorServer {
     ) async {
         do {
             for await write in writes {
+                if write.pauseBefore > .zero { try await time.sleep(for: write.pauseBefore) }
                 try await outbound.write(ByteBuffer(bytes: write.bytes))
                 if write.pauseAfter > .zero { try await time.sleep(for: write.pauseAfter) }
             }
@@ -224,16 +227,22 @@ public actor EmulatorServer {
         }
     }
 
-    /// Lets events go on whose client does not acknowledge.
+    /// Lets events go on whose client does not acknowledge, and the script of faults.
     private func keepTime() async {
-        for await deadline in deadlines {
-            do throws(CancellationError) {
-                try await time.sleep(for: deadline - time.uptime())
-            } catch {
-                return
+        handle(.timePassed)
+        await withDiscardingTaskGroup { group in
+            for await deadline in deadlines {
+                group.addTask {
+                    guard (try? await self.time.sleep(for: deadline - self.time.uptime())) != nil else { return }
+                    await self.wake(deadline)
+                }
             }
-            handle(.timePassed)
         }
+    }
+
+    private func wake(_ deadline: Duration) {
+        if armed == deadline { armed = nil }
+        handle(.timePassed)
     }
 
     // MARK: Performing
@@ -241,17 +250,24 @@ public actor EmulatorServer {
     private func handle(_ input: EmulatorInput) {
         let moment = EmulatorMoment(wall: time.now(), uptime: time.uptime())
         perform(machine.handle(input, at: moment))
-        if let deadline = machine.nextDeadline { announceDeadline.yield(deadline) }
+        guard let deadline = machine.nextDeadline, armed.map({ deadline < $0 }) ?? true else { return }
+        armed = deadline
+        announceDeadline.yield(deadline)
     }
 
     private func perform(_ effects: [EmulatorEffect]) {
-        var frames: [Int: [(packet: Packet, flow: FrameFlow)]] = [:]
+        var frames: [Int: [Outgoing]] = [:]
         var closing: [Int] = []
         for effect in effects {
             switch effect {
             case .keep(let records): keep { file throws(EmulatorError) in try file.append(records) }
-            case .forgetLog: keep { file throws(EmulatorError) in try file.clear() }
-            case .send(let id, let packet, let flow): frames[id, default: []].append((packet, flow))
+            case .forgetLog(let count): keep { file throws(EmulatorError) in try file.clear(count) }
+            case .overwrite(let count): keep { file throws(EmulatorError) in try file.overwrite(count) }
+            case .setRate(let rate): self.rate = rate
+            case .send(let id, let packet, let flow):
+                frames[id, default: []].append(Outgoing(packet: packet, flow: flow))
+            case .sendDamaged(let id, let packet, let flow):
+                frames[id, default: []].append(Outgoing(packet: packet, flow: flow, isDamaged: true))
             case .close(let id): closing.append(id)
             case .observe(let observation): observer?(observation)
             }
@@ -271,11 +287,26 @@ public actor EmulatorServer {
         }
     }
 
-    private func write(_ frames: [(packet: Packet, flow: FrameFlow)], to id: Int) {
+    private struct Outgoing {
+        let packet: Packet
+        let flow: FrameFlow
+        var isDamaged = false
+
+        /// The second half of the header's second field is the checksum.
+        func damaged(_ bytes: [UInt8], at offset: Int) -> [UInt8] {
+            guard isDamaged, bytes.indices.contains(offset) else { return bytes }
+            var bytes = bytes
+            bytes[offset] ^= 0xFF
+            return bytes
+        }
+    }
+
+    private func write(_ frames: [Outgoing], to id: Int) {
         guard failure == nil, let outlet = outlets[id] else { return }
         switch outlet {
         case .link(let writes, let channel):
-            for write in plan.writes(frames.map { (Frame.bytes($0.packet), $0.flow) }) {
+            let plan = WritePlan(options, machine.faults)
+            for write in plan.writes(frames.map { ($0.damaged(Frame.bytes($0.packet), at: 10), $0.flow) }) {
                 if case .dropped = writes.yield(write) {
                     channel.close(promise: nil)
                     return
@@ -283,10 +314,11 @@ public actor EmulatorServer {
             }
         case .datagrams(let address):
             // A full queue loses datagrams, as a full buffer of a switch does.
-            for write in DatagramPlan.writes(frames.map(\.packet)) {
-                for datagram in network.outwards.pass(write.packet.bytes) {
+            let delay = machine.faults.delay
+            for (frame, write) in zip(frames, DatagramPlan.writes(frames.map(\.packet))) {
+                for datagram in network.outwards.pass(frame.damaged(write.packet.bytes, at: 2)) {
                     datagramWrites?.yield(
-                        DatagramWrite(datagram: datagram, address: address, pauseAfter: write.pauseAfter))
+                        DatagramWrite(datagram: datagram, address: address, pauseAfter: write.pauseAfter + delay))
                 }
             }
         }
@@ -350,6 +382,9 @@ public actor EmulatorServer {
         case .burst(let count): handle(.burst(count))
         case .drop: handle(.drop)
         case .mute(let isOn): handle(.mute(isOn))
+        case .fault(let fault, let lasting): handle(.fault(fault, lasting))
+        case .stopScript: handle(.stopScript)
+        case .end(let word): handle(.endFaults(word))
         case .rate(let rate): self.rate = rate
         case .records:
             let events = machine.connections.values.map(\.events)

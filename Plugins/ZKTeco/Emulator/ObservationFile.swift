@@ -18,8 +18,9 @@ public final class ObservationFile: Sendable {
         start = (time.now(), time.uptime())
     }
 
-    /// Writes a line: `{"at":…,"event":"recorded","code":"7","local_time":"…"}`, `{"at":…,"event":"sent"}` or
-    /// `{"at":…,"event":"acknowledged"}`, with microseconds since 1970. Other observations are left out.
+    /// Writes a line: `{"at":…,"event":"recorded","code":"7","local_time":"…"}`, `{"at":…,"event":"sent"}`,
+    /// `{"at":…,"event":"acknowledged"}`, `{"at":…,"event":"fault-began","fault":"split 7"}` and the like, with microseconds
+    /// since 1970. Requests are left out.
     public func observe(_ observation: EmulatorObservation) {
         var line = JSONObjectWriter()
         line.member("at", now)
@@ -30,7 +31,21 @@ public final class ObservationFile: Sendable {
             line.member("local_time", record.localTime.description)
         case .eventSent: line.member("event", "sent")
         case .eventAcknowledged: line.member("event", "acknowledged")
-        case .connected, .disconnected, .request, .logCleared, .clockSet: return
+        case .logCleared: line.member("event", "cleared")
+        case .recordsOverwritten(let count):
+            line.member("event", "overwritten")
+            line.member("records", count)
+        case .faultBegan(let fault):
+            line.member("event", "fault-began")
+            line.member("fault", fault.description)
+        case .faultEnded(let fault):
+            line.member("event", "fault-ended")
+            line.member("fault", fault.description)
+        case .switchedOn: line.member("event", "switched-on")
+        case .connectionRefused: line.member("event", "connection-refused")
+        case .frameDamaged: line.member("event", "frame-damaged")
+        case .connected: line.member("event", "connected")
+        case .disconnected, .request, .clockSet: return
         }
         let bytes = Data((line.finish().text + "\n").utf8)
         // A line that cannot be written is missing in the measurement, which then says so.

@@ -6,6 +6,8 @@ struct RecordLog: Sendable, Equatable {
     /// 8, 16, 40…: every record is this long.
     let recordByteCount: Int
     private(set) var count = 0
+    /// Records of the first segment that are gone.
+    private var gone = 0
     private var segments: [[UInt8]] = []
 
     private static let recordsPerSegment = 1_024
@@ -20,13 +22,24 @@ struct RecordLog: Sendable, Equatable {
     /// - Parameter record: exactly ``recordByteCount`` bytes.
     mutating func append(_ record: [UInt8]) {
         precondition(record.count == recordByteCount, "a log holds records of one length")
-        if count % Self.recordsPerSegment == 0 {
+        if (gone + count) % Self.recordsPerSegment == 0 {
             var segment: [UInt8] = []
             segment.reserveCapacity(Self.recordsPerSegment * recordByteCount)
             segments.append(segment)
         }
         segments[segments.count - 1].append(contentsOf: record)
         count += 1
+    }
+
+    /// Forgets the oldest record.
+    mutating func removeFirst() {
+        guard count > 0 else { return }
+        gone += 1
+        count -= 1
+        if gone == Self.recordsPerSegment || count == 0 {
+            segments.removeFirst()
+            gone = 0
+        }
     }
 
     /// The bytes of the set from `start`, at most `byteCount` of them and none past the end.
@@ -45,7 +58,8 @@ struct RecordLog: Sendable, Equatable {
 
     private func appendRecordBytes(from start: Int, to end: Int, into bytes: inout [UInt8]) {
         let segmentByteCount = Self.recordsPerSegment * recordByteCount
-        var offset = start
+        var offset = start + gone * recordByteCount
+        let end = end + gone * recordByteCount
         while offset < end {
             let segment = segments[offset / segmentByteCount]
             let first = offset % segmentByteCount

@@ -1,6 +1,8 @@
 private import Foundation
 
-/// The ground truth in a file: one JSON line for each record that the terminal holds.
+/// The ground truth in a file: one JSON line for each record that the terminal has held, in order, and one for each time
+/// that records were destroyed: `{"event":"cleared","records":1234}` when the log was cleared with so many records in it, and
+/// `{"event":"overwritten","records":7}` when the oldest ones gave way to the newest of the lines above.
 ///
 /// A line is handed to the system before the record is sent anywhere, so it outlives a killed emulator. It is not synced
 /// to the disk: the file judges software, not power cuts.
@@ -35,15 +37,36 @@ final class TruthFile {
     }
 
     private static func decode(_ lines: Data) throws -> [EmulatedRecord] {
+        var log: [EmulatedRecord] = []
         // One array decodes several times as fast as its elements one by one.
         var array = Data([0x5B])
+        func take() throws {
+            array.append(0x5D)
+            log += try JSONDecoder().decode([EmulatedRecord].self, from: array)
+            array = Data([0x5B])
+        }
         for line in lines.split(separator: 0x0A) {
+            if line.starts(with: Self.eventPrefix) {
+                try take()
+                let event = try JSONDecoder().decode(Event.self, from: line)
+                log.removeFirst(event.event == .cleared ? log.count : min(max(event.records, 0), log.count))
+                continue
+            }
             if array.count > 1 { array.append(0x2C) }
             array.append(line)
         }
-        array.append(0x5D)
-        return try JSONDecoder().decode([EmulatedRecord].self, from: array)
+        try take()
+        return log
     }
+
+    private struct Event: Codable {
+        enum Kind: String, Codable { case cleared, overwritten }
+
+        var event: Kind
+        var records: Int
+    }
+
+    private static let eventPrefix = Data(#"{"event":"#.utf8)
 
     func append(_ records: some Sequence<EmulatedRecord>) throws(EmulatorError) {
         do {
@@ -60,11 +83,18 @@ final class TruthFile {
     }
 
     /// The terminal's log was cleared.
-    func clear() throws(EmulatorError) {
+    /// - Parameter count: of the records that it held.
+    func clear(_ count: Int) throws(EmulatorError) { try append(Event(event: .cleared, records: count)) }
+
+    /// The oldest records gave way to new ones, which have been appended.
+    func overwrite(_ count: Int) throws(EmulatorError) { try append(Event(event: .overwritten, records: count)) }
+
+    private func append(_ event: Event) throws(EmulatorError) {
         do {
-            try handle.truncate(atOffset: 0)
+            try handle.seekToEnd()
+            try handle.write(contentsOf: try encoder.encode(event) + [0x0A])
         } catch {
-            throw EmulatorError("cannot empty the truth file: \(error)")
+            throw EmulatorError("cannot write the truth file: \(error)")
         }
     }
 }

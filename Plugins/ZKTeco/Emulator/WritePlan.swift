@@ -17,19 +17,23 @@ struct WritePlan: Sendable {
     let pacing: Duration
     let splitByteCount: Int?
     let coalesces: Bool
+    let delay: Duration
 
     /// Joined frames are written in portions of about this many bytes.
     private static let largestJoin = 65_536
 
     struct Write: Sendable, Hashable {
         var bytes: [UInt8]
+        var pauseBefore: Duration = .zero
         var pauseAfter: Duration = .zero
     }
 
-    init(_ options: EmulatorOptions) {
+    /// - Parameter faults: come before the options.
+    init(_ options: EmulatorOptions, _ faults: FaultState? = nil) {
         pacing = options.pacing
-        splitByteCount = options.splitByteCount.map { max($0, 1) }
-        coalesces = options.coalesces
+        splitByteCount = (faults?.splitByteCount ?? options.splitByteCount).map { max($0, 1) }
+        coalesces = options.coalesces || faults?.has(.coalesce) ?? false
+        delay = faults?.delay ?? .zero
     }
 
     /// - Parameter frames: what one input made ready for one connection, in order.
@@ -40,7 +44,7 @@ struct WritePlan: Sendable {
             if joinsNext, let last = writes.last, last.bytes.count < Self.largestJoin {
                 writes[writes.count - 1].bytes += frame.bytes
             } else {
-                writes.append(Write(bytes: frame.bytes))
+                writes.append(Write(bytes: frame.bytes, pauseBefore: delay))
             }
             joinsNext = coalesces || frame.flow == .joined
             if !joinsNext, frame.flow == .paced { writes[writes.count - 1].pauseAfter = pacing }
@@ -53,6 +57,7 @@ struct WritePlan: Sendable {
         var pieces = stride(from: 0, to: write.bytes.count, by: splitByteCount).map { start in
             Write(bytes: Array(write.bytes[start..<min(start + splitByteCount, write.bytes.count)]))
         }
+        pieces[0].pauseBefore = write.pauseBefore
         pieces[pieces.count - 1].pauseAfter = write.pauseAfter
         return pieces
     }

@@ -2,13 +2,14 @@ public import ArgumentParser
 public import DeviceKit
 internal import Foundation
 internal import Synchronization
+internal import YAML
 public import ZKTecoEmulator
 
 struct EmulateZKTeco: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "zkteco", abstract: "A ZKTeco terminal on TCP and UDP, good enough for pyzk.",
         discussion: """
-            Lines on standard input control it: punch CODE, burst N, drop, mute on|off, rate 5/s, records, quit; help \
+            Lines on standard input control it: punch CODE, burst N, drop, mute for 5s, rate 5/s, records, quit; help \
             lists them. On a terminal, Enter lets somebody punch. With --count they go to all terminals; @7 punch 1001 \
             goes to the seventh.
             """)
@@ -61,6 +62,12 @@ struct EmulateZKTeco: AsyncParsableCommand {
     var clockOffset: Int64 = 0
     @Option(help: "Most records that the terminal holds.")
     var capacity: Int?
+    @Flag(help: "A full log gives up its oldest record for a new one; otherwise it takes no more.")
+    var overwrite = false
+    @Option(name: .customLong("clock-drift"), help: "Seconds that the terminal's clock gains in an hour.")
+    var clockDrift: Int64 = 0
+    @Option(help: "A YAML file that says what goes wrong, and when; see Plugins/ZKTeco/README.md.")
+    var script: String?
     @Option(
         help: "A file that gets every record, as a JSON line, before it is sent; {n} in it is the terminal's number.")
     var truth: String?
@@ -129,6 +136,9 @@ struct EmulateZKTeco: AsyncParsableCommand {
         options.timezone = zone
         options.clockOffset = clockOffset
         options.capacity = capacity
+        options.overwrites = overwrite
+        options.clockDrift = clockDrift
+        options.script = try script.map(Self.faults)
         if let truth, count > 1, !truth.contains(EmulatorFleet.numberMark) {
             throw Failure(Exit.usage, "several terminals need several truth files: write {n} for the number in --truth")
         }
@@ -147,6 +157,21 @@ struct EmulateZKTeco: AsyncParsableCommand {
         options.coalesces = coalesce
         options.allowsOneConnection = allowsOneConnection
         return options
+    }
+
+    /// Reads a script of faults.
+    private static func faults(_ path: String) throws -> FaultScript {
+        guard let data = FileManager.default.contents(atPath: path) else {
+            throw Failure(Exit.usage, "there is no file \(path)")
+        }
+        let reading = YAMLReader.read(bytes: Array(data), file: path)
+        do throws(ConfigurationError) {
+            guard let root = reading.root else { throw ConfigurationError(reading.diagnostics) }
+            return try FaultScript(root)
+        } catch {
+            StandardError.write(error.diagnostics.map { "\($0)\n" }.joined())
+            throw Exit.configuration
+        }
     }
 
     /// The end of the input ends nothing: a terminal that was started without one plays on.
