@@ -96,16 +96,14 @@ class Office:
     def change(self):
         """Some of what an operator does; returns which devices lose their session."""
         loose = [index for index in self.devices if index >= self.fixed]
-        kind = self.chance.choice(["remove", "add", "alert", "name", "sinks", "swap", "sink", "sink", "quota"])
+        kind = self.chance.choice(["remove", "add", "alert", "name", "sinks", "move", "sink", "sink", "quota"])
         if kind == "remove" and len(loose) > 5:
             for index in self.chance.sample(loose, self.chance.randint(1, 4)):
                 del self.devices[index]
         elif kind == "add":
             missing = [index for index in range(self.fixed, self.count) if index not in self.devices]
-            taken = {device["port"] for device in self.devices.values()}
-            free = [port for port in range(self.count) if port not in taken]
-            for index, port in list(zip(missing, free))[:self.chance.randint(1, 6)]:
-                self.devices[index] = {"port": port, "alert": 5, "name": f"Terminal {index}", "sinks": ["audit"]}
+            for index in missing[:self.chance.randint(1, 6)]:
+                self.devices[index] = {"port": index, "alert": 5, "name": f"Terminal {index}", "sinks": ["audit"]}
         elif kind == "alert" and loose:
             self.devices[self.chance.choice(loose)]["alert"] = self.chance.randint(3, 50)
         elif kind == "name":
@@ -113,10 +111,10 @@ class Office:
         elif kind == "sinks":
             self.chance.choice(list(self.devices.values()))["sinks"] = self.chance.choice(
                 [["audit"], ["audit", "stuck"], ["stuck"]])
-        elif kind == "swap" and len(loose) > 1:
-            one, other = self.chance.sample(loose, 2)
-            ports = self.devices[one]["port"], self.devices[other]["port"]
-            self.devices[other]["port"], self.devices[one]["port"] = ports
+        elif kind == "move" and loose:
+            # The same terminal under another name: one device goes and one comes at its address.
+            moved = self.devices[self.chance.choice(loose)]
+            moved["id"] = moved.get("id", 0) + 1
         elif kind == "sink":
             if "extra" in self.sinks:
                 del self.sinks["extra"]
@@ -132,7 +130,7 @@ class Office:
         for index, device in sorted(self.devices.items()):
             named = device["sinks"] + (["extra"] if "extra" in self.sinks and index % 3 == 0 else [])
             devices += (
-                f"  t{index}:\n    name: {device['name']}\n    driver: zkteco\n"
+                f"  t{index}{'x' * (device.get('id', 0) % 2)}:\n    name: {device['name']}\n    driver: zkteco\n"
                 f"    settings: {{address: 127.0.0.1, port: {self.first_port + device['port']}}}\n"
                 f"    lifecycle: {{alert_after: {device['alert']}, reconnect_base: 100ms}}\n"
                 f"    sinks: [{', '.join(named)}]\n")
@@ -178,6 +176,14 @@ class Host:
         with open(self.path + ".new", "w", encoding="utf-8") as file:
             file.write(text)
         os.rename(self.path + ".new", self.path)
+
+    def ask(self):
+        """What `muster reload` asks over the control socket: 200 starts of a program in a minute would measure those."""
+        with socket.socket(socket.AF_UNIX) as link:
+            link.connect(os.path.join(self.directory, "data", "control.sock"))
+            link.settimeout(60)
+            link.sendall(b'{"verb":"reload","devices":[]}\n')
+            return json.loads(link.makefile().readline())["reload"]
 
     def reload(self):
         return subprocess.run([self.muster, "reload", "--format", "json", "--config", "muster.yaml"],
@@ -234,7 +240,7 @@ def main():
         before, (kinds_before, threads_before, memory_before) = terminals.connections(), host.resources()
         print(f"{options.devices} devices are online; descriptors {sum(kinds_before.values())}, threads "
               f"{threads_before}, memory {memory_before} MiB", flush=True)
-        counts = {"valid": 0, "invalid": 0, "command": 0, "signal": 0, "files": 0}
+        counts = {"valid": 0, "invalid": 0, "command": 0, "socket": 0, "signal": 0, "files": 0}
         refused, slowest, begin = 0, 0.0, time.time()
         for number in range(options.reloads):
             is_valid = number % 2 == 0
@@ -243,10 +249,24 @@ def main():
             text = office.text() if is_valid else office.broken()
             counts["valid" if is_valid else "invalid"] += 1
             host.write(text, in_place=chance.random() < 0.3)
-            way = chance.choice(["command", "command", "signal", "files"])
+            # A file that is replaced before anybody has looked at it need not be read: the last valid one is asked for.
+            is_last = number == options.reloads - 2
+            way = "command" if is_last else chance.choices(
+                ["command", "socket", "signal", "files"], [10, 60, 20, 10])[0]
             counts[way] += 1
             if way == "signal":
                 host.process.send_signal(signal.SIGHUP)
+            elif way == "socket":
+                start = time.time()
+                answer = host.ask()
+                slowest = max(slowest, time.time() - start)
+                if is_valid and answer["outcome"] == "refused":
+                    problems.append(f"reload {number}: a valid file was refused: {answer['problems']}")
+                if not is_valid:
+                    refused += 1
+                    if answer["outcome"] != "refused" or not any(
+                            re.match(r"muster\.yaml:\d+:\d+: error:", problem) for problem in answer["problems"]):
+                        problems.append(f"reload {number}: an invalid file was answered with {answer}")
             elif way == "command":
                 start = time.time()
                 answer = host.reload()
@@ -263,6 +283,8 @@ def main():
             time.sleep(max(pause, 0))
         took = time.time() - begin
         print(f"{options.reloads} reloads in {took:.1f} s: {counts}; the slowest answer took {slowest:.2f} s", flush=True)
+        applied, rejected = host.log().count("was reloaded"), host.log().count("is refused")
+        print(f"the host applied {applied} and refused {rejected}")
         if took > options.seconds * 1.5:
             problems.append(f"the reloads took {took:.1f} s")
         # The last valid file holds, although the last file is invalid.

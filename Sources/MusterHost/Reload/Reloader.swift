@@ -26,6 +26,7 @@ final class Reloader: Service {
     private let source: ConfigurationSource
     private let followers: [any ConfigurationFollower]
     private let time: any TimeSource
+    private let quiet: Duration
     private let log: Logger
     private let state = Mutex(State())
     private let wake = ChangeSignal()
@@ -44,10 +45,18 @@ final class Reloader: Service {
     /// What is said of an invalid file in the log; `muster check` says all.
     private static let loggedProblems = 10
 
+    /// Files that change all the time are read at last, after so many looks.
+    private static let mostLooks = 50
+    /// So often files are read again that changed while they were read.
+    private static let mostReadings = 3
+
+    /// - Parameter quiet: for so long nobody may write the files before they are read: a file that is being written in place
+    ///   may be valid in the middle, without half of the devices.
     init(
         _ live: LiveConfiguration, source: ConfigurationSource, followers: [any ConfigurationFollower],
-        time: any TimeSource, log: Logger
+        time: any TimeSource, quiet: Duration = .milliseconds(100), log: Logger
     ) {
+        self.quiet = quiet
         self.live = live
         self.source = source
         self.followers = followers
@@ -128,7 +137,7 @@ final class Reloader: Service {
 
     /// Not for two tasks at a time: ``run()`` calls it.
     func perform(_ cause: ReloadReport.Cause) async -> ReloadReport {
-        let loading = load()
+        let loading = await loadWhenQuiet()
         var report = ReloadReport(.unchanged, generation: live.generation, cause: cause, at: time.now())
         report.list(loading.report)
         guard var configuration = loading.configuration else {
@@ -136,6 +145,13 @@ final class Reloader: Service {
             return finish(report)
         }
         let old = live.configuration
+        if configuration.devices.isEmpty, configuration.sinks.isEmpty, !old.devices.isEmpty {
+            report.outcome = .refused
+            report.problems.insert(
+                "\(source.path): error: no device and no sink is left: is somebody writing the file? A restart would obey it",
+                at: 0)
+            return finish(report)
+        }
         let change = ConfigurationChange(from: old, to: configuration)
         report.describe(change, deviceCount: configuration.devices.count)
         guard !change.isEmpty else { return finish(report) }
@@ -150,17 +166,45 @@ final class Reloader: Service {
         return finish(report)
     }
 
-    private func load() -> ConfigurationLoader.Loading {
+    private func loadWhenQuiet() async -> ConfigurationLoader.Loading {
+        var readings = 0
+        while true {
+            await waitForQuiet()
+            let (loading, isSteady) = load()
+            readings += 1
+            if isSteady || readings >= Self.mostReadings { return loading }
+        }
+    }
+
+    private var known: ConfigurationSources {
+        state.withLock { $0.sources } ?? ConfigurationSources(files: [source.path], patterns: [])
+    }
+
+    private func waitForQuiet() async {
+        guard quiet > .zero else { return }
+        let known = known
+        var seen = FileStamps(known)
+        for _ in 0..<Self.mostLooks {
+            guard (try? await time.sleep(for: quiet)) != nil else { return }
+            let now = FileStamps(known)
+            if now == seen { return }
+            seen = now
+        }
+    }
+
+    /// - Returns: also whether the files that were known before were the same after the reading.
+    private func load() -> (ConfigurationLoader.Loading, isSteady: Bool) {
         // Looked at before it is read: what changes meanwhile is seen as a change.
-        let known = state.withLock { $0.sources } ?? ConfigurationSources(files: [source.path], patterns: [])
+        let known = known
         var stamps = FileStamps(known)
         let loading = source.load()
+        let isSteady = FileStamps(known) == stamps
         if loading.sources != known { stamps = stamps.merged(with: FileStamps(loading.sources)) }
         state.withLock { state in
             state.sources = loading.sources
             state.stamps = stamps
         }
-        return loading
+        return (loading, isSteady)
     }
 
     private func prepare(

@@ -114,7 +114,7 @@ struct ConfigurationChangeTests {
             ])
         #expect(
             Mirror(reflecting: configuration).children.compactMap(\.label) == [
-                "dataDirectory", "baseDirectory", "http", "journal", "sites", "sinks", "devices", "files",
+                "dataDirectory", "baseDirectory", "http", "journal", "sites", "alerts", "sinks", "devices", "files",
             ])
     }
 }

@@ -62,7 +62,7 @@ final class ReloaderTests {
         fleet = Fleet(configuration.devices, services: services)
         reloader = Reloader(
             live, source: ConfigurationSource("muster.yaml", loader: loader), followers: [delivery, fleet],
-            time: services.time, log: log)
+            time: services.time, quiet: .zero, log: log)
     }
 
     deinit {
@@ -209,6 +209,14 @@ final class ReloaderTests {
             try await waitUntil { try await delivered("audit") == 6 }
             #expect(devices["a"]?.opens == 1, "sinks do not matter to a session")
         }
+    }
+
+    @Test("a file in which nothing is left is taken for one that is being written")
+    func emptied() async throws {
+        files.set("muster.yaml", "")
+        let report = await reloader.perform(.signal)
+        #expect(report.outcome == .refused && report.generation == 1)
+        #expect(live.configuration.devices.count == 2)
     }
 
     private func text() throws -> String {
