@@ -7,7 +7,7 @@ public struct ZKTecoDriver: DeviceDriver {
         id: "zkteco", version: "1.0.0",
         summary: "ZKTeco attendance and access terminals on port 4370, over TCP or UDP.",
         intakes: [.polling, .capturing], capabilities: [.clock, .logInventory, .people, .keepAlive],
-        addressKey: "address", portKey: "port")
+        addressKey: "address", portKey: "port", transportKey: "transport")
 
     private let settings: ZKTecoSettings
     private let context: DriverContext

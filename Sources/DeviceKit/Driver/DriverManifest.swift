@@ -14,13 +14,16 @@ public struct DriverManifest: Sendable, Hashable {
     public let addressKey: String?
     /// The setting that names the port, with ``addressKey``.
     public let portKey: String?
+    /// The setting that says `tcp` or `udp`, where there is a choice.
+    public let transportKey: String?
 
     /// The version of the contract in this module.
     public static let currentKitVersion = 1
 
     public init(
         id: String, version: String, summary: String, intakes: Set<IntakeMode>, capabilities: Set<Capability>,
-        addressKey: String? = nil, portKey: String? = nil, kitVersion: Int = DriverManifest.currentKitVersion
+        addressKey: String? = nil, portKey: String? = nil, transportKey: String? = nil,
+        kitVersion: Int = DriverManifest.currentKitVersion
     ) {
         self.id = id
         self.version = version
@@ -29,6 +32,7 @@ public struct DriverManifest: Sendable, Hashable {
         self.capabilities = capabilities
         self.addressKey = addressKey
         self.portKey = portKey
+        self.transportKey = transportKey
         self.kitVersion = kitVersion
     }
 }

@@ -37,6 +37,7 @@ public struct Rate: Sendable, Hashable, CustomStringConvertible {
     }
 
     /// So many in a minute.
+    public static func perSecond(_ count: UInt32) -> Rate { Rate(count: Double(count), unit: .second) }
     public static func perMinute(_ count: UInt32) -> Rate { Rate(count: Double(count), unit: .minute) }
 
     private init(count: Double, unit: Unit) {

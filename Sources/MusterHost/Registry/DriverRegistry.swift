@@ -6,10 +6,31 @@ public struct DriverRegistration: Sendable {
     public let schema: SettingsSchema
     private let checkSettings: @Sendable (SettingsValues) throws(ConfigurationError) -> Void
     private let makeDriver: @Sendable (SettingsValues, DriverContext) throws(DeviceFault) -> any DeviceDriver
+    /// `nil` for a driver whose devices cannot be found by asking at addresses.
+    let discovery: Discovery?
+
+    /// How devices of the driver are found.
+    struct Discovery: Sendable {
+        let endpoints: [DiscoveryEndpoint]
+        let settings: @Sendable (Endpoint) -> [String: String]
+        let timeoutKey: String?
+        let credentialsKey: String?
+
+        init(_ driver: (some Discovering).Type) {
+            endpoints = driver.usualEndpoints
+            settings = { driver.settings(for: $0) }
+            timeoutKey = driver.timeoutKey
+            credentialsKey = driver.credentialsKey
+        }
+    }
+
+    /// Whether devices of the driver can be found by asking at addresses.
+    public var isDiscovering: Bool { discovery != nil }
 
     public init<Driver: DeviceDriver>(_ driver: Driver.Type) {
         manifest = Driver.manifest
         schema = Driver.Settings.schema
+        discovery = (Driver.self as? any Discovering.Type).map { Discovery($0) }
         checkSettings = { values throws(ConfigurationError) in _ = try Driver.Settings(values) }
         makeDriver = { values, context throws(DeviceFault) in
             let settings: Driver.Settings

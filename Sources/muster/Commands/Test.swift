@@ -1,35 +1,58 @@
 internal import ArgumentParser
 internal import DeviceKit
+internal import Journal
 internal import MusterHost
 
 struct Test: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "test", abstract: "Tests a device step by step and changes nothing on it.",
-        discussion: "Terminals that serve one connection only are busy while a host runs on them: stop it first.")
+        discussion: """
+            From the name to a live event, with the time of each step, and what to do about one that fails. Where a host \
+            runs and has the device, the test goes through it, because many terminals serve one connection only; --direct \
+            connects all the same.
+            """)
 
     @OptionGroup var config: ConfigurationOption
     @OptionGroup var log: LogOption
     @OptionGroup var format: FormatOption
     @Argument(help: "The device to test.")
     var device: String
+    @Option(help: "How long to wait for somebody to punch; without it the subscription is enough.")
+    var live = DurationArgument(.zero)
+    @Flag(help: "Connect to the device although a running host has it.")
+    var direct = false
 
     func run() async throws {
         try await reporting {
             let configuration = try config.load()
             let device = try configuration.device(named: device)
-            let (logger, format) = (log.logger, format.format)
-            let probe = DeviceProbe(time: SystemTime()) { device in
-                DriverContext(
-                    device: device.id, timeZone: device.zone, time: SystemTime(), random: SystemRandom(),
-                    dialer: SocketDialer(), log: LoggerBridge(logger, "device", device.id.name))
+            let isTable = format.format == .table
+            let report = { @Sendable (step: ProbeStep) async in
+                if isTable { StandardOutput.write(Self.line(step)) }
             }
-            let steps = await probe.run(device) { step in
-                if format == .table { StandardOutput.write(Self.line(step)) }
-            }
-            if format != .table { StandardOutput.write(Self.listing(steps).text(format)) }
+            let steps = try await steps(configuration, device, report)
+            if !isTable { StandardOutput.write(Self.listing(steps).text(format.format)) }
             guard let fault = steps.lazy.compactMap(Self.fault).first else { return }
             throw Failure.code(for: fault)
         }
+    }
+
+    private func steps(
+        _ configuration: HostConfiguration, _ device: HostConfiguration.Device,
+        _ report: @escaping @Sendable (ProbeStep) async -> Void
+    ) async throws -> [ProbeStep] {
+        let time = SystemTime()
+        if !direct, device.isEnabled, let hosted = await HostedProbe(configuration, time: time) {
+            let status = try? await config.reader(configuration).status(for: device.id)
+            return await hosted.run(device, status, report: report)
+        }
+        let logger = log.logger
+        let probe = DeviceProbe(time: time) { device in
+            DriverContext(
+                device: device.id, timeZone: device.zone, time: time, random: SystemRandom(),
+                dialer: SocketDialer(), log: LoggerBridge(logger, "device", device.id.name))
+        }
+        return await probe.run(device, live: live.duration, report: report)
     }
 
     private static func fault(_ step: ProbeStep) -> DeviceFault? {
@@ -51,13 +74,17 @@ struct Test: AsyncParsableCommand {
         func padded(_ text: String, _ width: Int) -> String {
             text + String(repeating: " ", count: max(0, width - text.count))
         }
-        return "\(padded(step.name, 14))\(padded(result, 9))\(padded(milliseconds, 9))\(PlainText.escaped(detail))\n"
+        let line =
+            "\(padded(step.name, 14))\(padded(result, 9))\(padded(milliseconds, 9))\(PlainText.escaped(detail))\n"
+        guard let remedy = step.remedy else { return line }
+        return line + String(repeating: " ", count: 32) + "→ \(remedy)\n"
     }
 
     private static func listing(_ steps: [ProbeStep]) -> Listing {
         var listing = Listing([
             ("step", .init(title: "STEP")), ("result", .init(title: "RESULT")),
             ("milliseconds", .init(title: "MS", isNumber: true)), ("detail", .init(title: "DETAIL", mayShrink: true)),
+            ("remedy", .init(title: "REMEDY", mayShrink: true)),
         ])
         for step in steps {
             let (result, detail) = words(step)
@@ -66,7 +93,10 @@ struct Test: AsyncParsableCommand {
             json.member("result", result)
             json.member("milliseconds", step.duration.wholeMilliseconds)
             json.member("detail", detail)
-            listing.add([step.name, result, String(step.duration.wholeMilliseconds), detail], json: json.finish())
+            json.member("remedy", step.remedy)
+            listing.add(
+                [step.name, result, String(step.duration.wholeMilliseconds), detail, step.remedy ?? ""],
+                json: json.finish())
         }
         return listing
     }
