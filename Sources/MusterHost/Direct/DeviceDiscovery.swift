@@ -1,4 +1,5 @@
 public import DeviceKit
+internal import Synchronization
 internal import UnixSignals
 
 /// A device that was found by asking at its address.
@@ -53,12 +54,12 @@ public struct DeviceDiscovery: Sendable {
     ) async -> [DiscoveredDevice] {
         let pause = Duration.seconds(1) / max(plan.perSecond, 0.1)
         let begin = time.uptime()
+        let tally = Tally()
         return await withTaskGroup(of: (Int, DiscoveredDevice?).self) { group in
             var found: [(Int, DiscoveredDevice)] = []
             var done = 0
             func take(_ answer: (Int, DiscoveredDevice?)) {
                 done += 1
-                progress(done, answer.1)
                 if let device = answer.1 { found.append((answer.0, device)) }
             }
             for (index, address) in addresses.enumerated() {
@@ -66,7 +67,11 @@ public struct DeviceDiscovery: Sendable {
                 let wait = begin + pause * index - time.uptime()
                 if wait > .zero { try? await time.sleep(for: wait) }
                 if Task.isCancelled { break }
-                group.addTask { (index, await ask(address)) }
+                group.addTask {
+                    let answer = await ask(address)
+                    progress(tally.next(), answer)
+                    return (index, answer)
+                }
             }
             while let answer = await group.next() { take(answer) }
             return found.sorted { $0.0 < $1.0 }.map(\.1)
@@ -121,6 +126,18 @@ public struct DeviceDiscovery: Sendable {
             default: return .nobody
             }
             return .found(device)
+        }
+    }
+}
+
+/// Counts addresses that have been asked at, by many tasks.
+private final class Tally: Sendable {
+    private let count = Mutex(0)
+
+    func next() -> Int {
+        count.withLock { count in
+            count += 1
+            return count
         }
     }
 }
