@@ -1,7 +1,7 @@
 # The words of the README. Every step builds with the same flags, so that no step undoes another's work.
 .DEFAULT_GOAL := help
 .PHONY: help deps test-deps build build-tests run test lint format check-examples release bench kill9 oracle \
-	reload-storm terminal-faults disk-full failed-sync fuzz clean
+	reload-storm terminal-faults disk-full failed-sync fuzz simulate clean
 
 # A target that imports what it does not declare fails to build.
 BUILD_FLAGS := --explicit-target-dependency-import-check error
@@ -75,6 +75,12 @@ disk-full: release ## fills the journal's disk at 200 places of its writes (as r
 
 failed-sync: release ## lets the journal's syncs fail 20 times: the host stops and acknowledges nothing more
 	python3 Tests/Faults/failed_sync.py .build/release/muster
+
+SEEDS := 300
+
+simulate: deps ## a fleet of 500 devices over 30 days of virtual time, for SEEDS seeds (300), in an optimised program
+	swift build -c release --product simulate $(BUILD_FLAGS)
+	.build/release/simulate 1 $(SEEDS)
 
 FUZZ_SECONDS := 60
 

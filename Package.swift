@@ -131,6 +131,17 @@ let package = Package(
         .testTarget(
             name: "SimulatorTests", dependencies: ["DeviceKit", "DeviceKitTesting", "SimulatorDriver"],
             swiftSettings: settings),
+        // A fleet on virtual time: the machines of the host against modelled terminals. A library, so that the tests run a
+        // few seeds and an optimised program several hundred.
+        .target(
+            name: "FleetSimulation", dependencies: ["DeviceKit", "Journal", "MusterHost"],
+            path: "Tests/SimulationTests/Fleet", swiftSettings: settings),
+        .executableTarget(
+            name: "simulate", dependencies: ["FleetSimulation"], path: "Tests/SimulationTests/Program",
+            swiftSettings: settings),
+        .testTarget(
+            name: "SimulationTests", dependencies: ["FleetSimulation"], path: "Tests/SimulationTests/Tests",
+            swiftSettings: settings),
         .testTarget(name: "MusterTests", dependencies: ["DeviceKit", "muster"], swiftSettings: settings),
         // Real sockets, child processes and other people's clients; the tests start and stop what they need.
         .testTarget(

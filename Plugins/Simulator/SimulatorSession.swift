@@ -49,6 +49,13 @@ extension SimulatorSession: PollingSession {
     }
 }
 
+extension SimulatorSession: IdentityReading {
+    func readIdentity() async throws(DeviceFault) -> DeviceIdentity {
+        try await link.exchange()
+        return identity
+    }
+}
+
 extension SimulatorSession: CapturingSession {
     func capture(into receiver: any PunchReceiver) async throws(DeviceFault) {
         try await link.exchange()

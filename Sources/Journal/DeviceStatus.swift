@@ -25,6 +25,8 @@ public struct DeviceStatus: Sendable, Hashable {
     /// The span in which punches may be missing because the log lost them before they could be read; until an operator
     /// accepts it.
     public var gap: StatusGap?
+    /// The epoch of the log that was last read to its end.
+    public var readEpoch: Int?
     /// The serial number whose punches are taken; `nil` until one was met.
     public var acceptedSerial: String?
     /// Another one that answered at the address last, and waits to be accepted.

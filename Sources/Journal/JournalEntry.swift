@@ -59,4 +59,11 @@ public struct StoredCursor: Sendable, Hashable {
     public var logTime: Instant?
     /// 1 for the first log that the device had, one more for each reset.
     public var epoch: Int
+
+    public init(cursor: Cursor, floor: LocalDateTime? = nil, logTime: Instant? = nil, epoch: Int = 1) {
+        self.cursor = cursor
+        self.floor = floor
+        self.logTime = logTime
+        self.epoch = epoch
+    }
 }

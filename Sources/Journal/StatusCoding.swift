@@ -26,6 +26,7 @@ enum StatusCoding {
         var completeThrough: Instant?
         var gapFrom: Instant?
         var gapUntil: Instant?
+        var readEpoch: Int?
         var acceptedSerial: String?
         var heldSerial: String?
         var conditions: [Condition]?
@@ -50,7 +51,8 @@ enum StatusCoding {
             realtimeEnabled: status.isRealtimeEnabled, realtimeDisabledAt: status.realtimeDisabledAt,
             clockDriftMilliseconds: status.clockDrift?.wholeMilliseconds, clockReadAt: status.clockReadAt,
             clockSetAt: status.clockSetAt, completeThrough: status.completeThrough, gapFrom: status.gap?.from,
-            gapUntil: status.gap?.until, acceptedSerial: status.acceptedSerial, heldSerial: status.heldSerial,
+            gapUntil: status.gap?.until, readEpoch: status.readEpoch,
+            acceptedSerial: status.acceptedSerial, heldSerial: status.heldSerial,
             conditions: status.conditions.all.map(stored), updatedAt: status.updatedAt)
         // Strings, numbers and dates of this program always encode.
         return (try? JSONEncoder().encode(stored)).map { String(decoding: $0, as: UTF8.self) } ?? "{}"
@@ -82,6 +84,7 @@ enum StatusCoding {
         if let from = stored.gapFrom, let until = stored.gapUntil {
             status.gap = StatusGap(from: from, until: until)
         }
+        status.readEpoch = stored.readEpoch
         status.acceptedSerial = stored.acceptedSerial
         status.heldSerial = stored.heldSerial
         status.conditions = DeviceConditions((stored.conditions ?? []).compactMap(condition))

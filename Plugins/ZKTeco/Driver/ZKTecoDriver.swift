@@ -111,28 +111,6 @@ public struct ZKTecoDriver: DeviceDriver {
     private func identify(_ link: ZKTecoLink) async throws(DeviceFault) -> DeviceIdentity {
         // A client that died in the middle of its work may have left the terminal disabled.
         _ = try await link.request(Command.enableDevice, within: settings.replyTimeout)
-        var identity = DeviceIdentity()
-        identity.serialNumber = try await option("~SerialNumber", link)
-        identity.registrationNumber = try await option("~Platform", link)
-        identity.model = try await option("~DeviceName", link)
-        identity.macAddress = try await option("MAC", link)
-        let version = try await link.request(Command.firmwareVersion, within: settings.replyTimeout)
-        if version.code == Reply.ok { identity.firmware = Self.line(OptionText.text(version.payload)) }
-        return identity
-    }
-
-    /// `nil` for an option that the terminal does not know or leaves empty.
-    private func option(_ name: String, _ link: ZKTecoLink) async throws(DeviceFault) -> String? {
-        let answer = try await link.request(
-            Command.optionRead, OptionText.request(name), within: settings.replyTimeout)
-        guard answer.code == Reply.ok, let option = OptionText.split(answer.payload) else { return nil }
-        return Self.line(option.value)
-    }
-
-    /// A text of the terminal without control characters, at most 200 characters; `nil` when nothing is left.
-    private static func line(_ text: String) -> String? {
-        let kept = text.unicodeScalars.filter { $0.value >= 0x20 && $0.value != 0x7F }.prefix(200)
-        let line = String(String.UnicodeScalarView(kept))
-        return line.isEmpty ? nil : line
+        return try await IdentityQuestions(link: link, timeout: settings.replyTimeout).ask()
     }
 }

@@ -164,6 +164,12 @@ extension ZKTecoSession: PollingSession {
     private var serialNumber: String { identity.serialNumber ?? identity.macAddress ?? "" }
 }
 
+extension ZKTecoSession: IdentityReading {
+    func readIdentity() async throws(DeviceFault) -> DeviceIdentity {
+        try await IdentityQuestions(link: link, timeout: settings.replyTimeout).ask()
+    }
+}
+
 extension ZKTecoSession: CapturingSession {
     func capture(into receiver: any PunchReceiver) async throws(DeviceFault) {
         link.beginCapture()

@@ -11,8 +11,9 @@ package struct HostClockWatch: Sendable, Hashable {
     private var doubt: Doubt?
 
     private struct Doubt: Sendable, Hashable {
-        /// The lowest offset of those that may be right.
+        /// The ends of the offsets that may be right.
         var lowest: Duration
+        var highest: Duration
         /// The uptime at which the clock is believed again.
         var until: Duration
     }
@@ -36,8 +37,9 @@ package struct HostClockWatch: Sendable, Hashable {
         // A time service moves a clock by at most 500 millionths; twice that is allowed.
         let allowance = Self.tolerance + max(uptime - lookedAt, .zero) / 1_000
         guard (current - offset).magnitude > allowance else { return }
-        let lowest = min(doubt?.lowest ?? offset, offset)
-        doubt = Doubt(lowest: lowest, until: uptime + Self.doubtLength)
+        doubt = Doubt(
+            lowest: min(doubt?.lowest ?? offset, offset), highest: max(doubt?.highest ?? offset, offset),
+            until: uptime + Self.doubtLength)
     }
 
     /// The clock was set not long ago.
@@ -47,6 +49,12 @@ package struct HostClockWatch: Sendable, Hashable {
     package func earliest(now: Instant, uptime: Duration) -> Instant {
         guard let doubt else { return now }
         return min(now, Instant(secondsSince1970: 0) + (doubt.lowest + uptime))
+    }
+
+    /// The later of those that may be right.
+    package func latest(now: Instant, uptime: Duration) -> Instant {
+        guard let doubt else { return now }
+        return max(now, Instant(secondsSince1970: 0) + (doubt.highest + uptime))
     }
 }
 

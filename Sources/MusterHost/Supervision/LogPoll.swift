@@ -15,6 +15,11 @@ public struct PollSummary: Sendable, Hashable {
     public var skipped = 0
     /// The log was not the one that was read before.
     public var reset: String?
+    /// The log was not the one that was read before, and the host did not have it cleared: what stood in it may be lost.
+    public var isLogAnew = false
+    /// The epoch of the log at the beginning and at the end of the poll: one more for each time that it began anew.
+    public var firstEpoch = 1
+    public var epoch = 1
 }
 
 /// How far a poll has come.

@@ -31,6 +31,8 @@ package struct PollWork: Sendable {
             floor = HistoryFloor.start(of: window, zone: zone, now: now)
             return
         }
+        summary.firstEpoch = stored.epoch
+        summary.epoch = stored.epoch
         guard window != .all || stored.floor == nil else {
             floor = nil
             return
@@ -64,7 +66,11 @@ package struct PollWork: Sendable {
             if let floor, record.localTime < floor { summary.skipped += 1 } else { punches.append(punch) }
         }
         summary.read += page.records.count + page.rejected.count
-        if let reset = page.reset { summary.reset = reset.message }
+        if let reset = page.reset {
+            summary.reset = reset.message
+            summary.epoch += 1
+            if reset.reason != .logCleared { summary.isLogAnew = true }
+        }
         place = page.cursor
         isAtEnd = !page.hasMore
         return JournalEntry(

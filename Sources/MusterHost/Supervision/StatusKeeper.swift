@@ -24,12 +24,12 @@ package struct StatusKeeper: Sendable {
     /// What the poll that runs began with.
     private var beginning: (now: Instant, uptime: Duration)?
     private var reading: ClockSample?
-    /// The log that the running poll reads is not the one that was read before.
-    private var isReset = false
-    /// Since when punches are received as they happen without a break.
-    private var capturedSince: Instant?
-    /// The host's time at the beginning of the last poll of this life that read the log to its end.
-    private var readAt: Instant?
+    /// The uptime at the last look.
+    private var uptime = Duration.zero
+    /// The uptime since which punches are received as they happen without a break.
+    private var capturedSince: Duration?
+    /// The uptime at the beginning of the last poll of this life that read the log to its end.
+    private var readAt: Duration?
     /// The uptime at which the clock was last set, or could not be set.
     private var clockTriedAt: Duration?
 
@@ -80,7 +80,10 @@ package struct StatusKeeper: Sendable {
     // MARK: The life of the device
 
     /// Looks at the host's clock. Before anything else that happens.
-    package mutating func look(now: Instant, uptime: Duration) { watch.look(now: now, uptime: uptime) }
+    package mutating func look(now: Instant, uptime: Duration) {
+        self.uptime = uptime
+        watch.look(now: now, uptime: uptime)
+    }
 
     /// Takes over what the machine decided, after an event.
     package mutating func follow(
@@ -109,7 +112,7 @@ package struct StatusKeeper: Sendable {
 
     private mutating func note(_ action: SupervisorAction, now: Instant) {
         switch action {
-        case .startCapture: capturedSince = now
+        case .startCapture: capturedSince = uptime
         case .logAway(let fault): tell(.wentAway(fault))
         case .logBack(let away):
             absence = away
@@ -187,9 +190,7 @@ package struct StatusKeeper: Sendable {
             status.inventory = inventory
             noteFill(inventory, now: now)
         }
-        // What the host had cleared itself it had read before.
-        guard let reset, reset.reason != .logCleared else { return }
-        isReset = true
+        guard let reset else { return }
         if reset.reason == .logRewritten { raise(.logCleared, reset.message, now: now) }
     }
 
@@ -210,7 +211,6 @@ package struct StatusKeeper: Sendable {
     package mutating func pollBegan(_ reading: ClockSample?, now: Instant, uptime: Duration) {
         beginning = (now, uptime)
         self.reading = reading
-        isReset = false
     }
 
     /// The log was read to its end.
@@ -218,13 +218,16 @@ package struct StatusKeeper: Sendable {
         let complete = beginning.flatMap {
             Watermark.after(reading, beginning: $0, zone: plan.zone, plan: plan.clock, watch: watch)
         }
-        if isReset { noteGap(until: complete ?? now, now: now) }
+        // A poll before this one may have found the new log, and not have come to its end.
+        let isUnfinished = status.readEpoch.map { $0 != summary.firstEpoch } ?? false
+        if summary.isLogAnew || isUnfinished { noteGap(now: now) }
+        status.readEpoch = summary.epoch
         if let complete, complete > status.completeThrough ?? Instant(millisecondsSince1970: .min) {
             status.completeThrough = complete
             tell(.complete(through: complete))
         }
         status.lastPollAt = now
-        readAt = beginning?.now
+        readAt = beginning?.uptime
         beginning = nil
         for code in [DeviceCondition.Code.logCleared, .clockSetBack] {
             if let shown = status.conditions[code], now - shown.since >= Self.shownFor { clear(code) }
@@ -241,9 +244,12 @@ package struct StatusKeeper: Sendable {
 
     /// What stood in the log after it was last read may be lost; unless every punch since then was received as it
     /// happened.
-    private mutating func noteGap(until end: Instant, now: Instant) {
+    private mutating func noteGap(now: Instant) {
         guard let from = status.completeThrough ?? status.lastPollAt else { return }
         if let capturedSince, let readAt, capturedSince <= readAt { return }
+        // It ends when the reading began, by whichever clock is ahead.
+        let host = beginning.map { watch.latest(now: $0.now, uptime: $0.uptime) } ?? now
+        let end = max(host, reading?.instant(in: plan.zone) ?? host)
         let gap = StatusGap(
             from: min(status.gap?.from ?? from, from), until: max(status.gap?.until ?? end, max(end, from)))
         status.gap = gap

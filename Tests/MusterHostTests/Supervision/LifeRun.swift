@@ -25,6 +25,7 @@ struct LifeRun {
     var pollFault: DeviceFault?
     var serial = "S1"
     var reset: SourceReset?
+    var epoch = 1
     /// What the next poll brings.
     var waiting = 0
     var actions: [(uptime: Duration, action: SupervisorAction)] = []
@@ -100,6 +101,10 @@ struct LifeRun {
         if let reset { keeper.found(nil, reset, now: now) }
         var summary = PollSummary()
         summary.reset = reset?.message
+        summary.isLogAnew = reset != nil
+        summary.firstEpoch = epoch
+        if reset != nil { epoch += 1 }
+        summary.epoch = epoch
         summary.read = waiting
         summary.journaled = waiting
         waiting = 0

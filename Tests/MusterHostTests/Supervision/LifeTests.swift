@@ -278,6 +278,15 @@ struct GapTests {
         #expect(run.status.gap?.from == run.start + .seconds(600))
     }
 
+    @Test("a new log that was found by a poll which did not come to its end is a gap for the next one")
+    func unfinished() throws {
+        var run = try LifeRun(capturing: false)
+        run.handle(.started)
+        run.epoch = 2
+        run.run(until: .seconds(610))
+        #expect(run.status.gap == StatusGap(from: run.start, until: run.start + .seconds(300)))
+    }
+
     @Test("there is none at the first contact")
     func first() throws {
         var run = try LifeRun()
