@@ -12,6 +12,8 @@ struct EmulatedPerson: Sendable, Hashable {
     var password: [UInt8] = []
     var card: UInt32 = 0
     var group: UInt8 = 1
+    /// As in ``UserRecord/access``.
+    var access: [UInt8] = []
 
     static let maximumCount = 60_000
 
@@ -27,11 +29,13 @@ struct EmulatedPerson: Sendable, Hashable {
         password = user.password
         card = user.card
         group = user.group
+        access = user.access
     }
 
     var record: UserRecord {
         UserRecord(
-            uid: uid, privilege: privilege, password: password, name: name, card: card, group: group, code: code)
+            uid: uid, privilege: privilege, password: password, name: name, card: card, group: group,
+            access: access, code: code)
     }
 
     /// The same count and seed give the same people. The first one is an administrator.

@@ -9,10 +9,9 @@ extension EmulatorMachine {
         case Command.readBuffer: return readChunk(packet, id)
         case Command.freeData:
             connections[id]?.prepared = nil
+            connections[id]?.upload = nil
             return [reply(packet, id)]
-        // Old clients ask for the set itself. Nine with another payload is one template, and there is none.
-        case Command.usersRead where packet.payload.first != 5 || packet.payload.count != 1:
-            return [reply(packet, id, Reply.error)]
+        // Old clients ask for the set itself.
         default:
             guard let set = set(for: packet.code) else { return [reply(packet, id, Reply.error)] }
             return chunk(set.bytes(from: 0, byteCount: set.byteCount), packet, id)
@@ -44,7 +43,8 @@ extension EmulatorMachine {
             writer.u32(UInt32(clamping: people.count * userLayout.byteCount))
             for person in people { writer.append(userLayout.encode(person.record)) }
             return .bytes(writer.bytes)
-        case Command.templatesRead, Command.operationLogRead: return .bytes([0, 0, 0, 0])
+        case Command.templatesRead: return .bytes(TemplateTable.encode(templates.all))
+        case Command.operationLogRead: return .bytes(operations.set)
         default: return nil
         }
     }
@@ -66,7 +66,7 @@ extension EmulatorMachine {
     }
 
     /// PREPARE_DATA with both lengths, DATA, ACK_OK.
-    private func chunk(_ bytes: [UInt8], _ packet: Packet, _ id: Int) -> [EmulatorEffect] {
+    func chunk(_ bytes: [UInt8], _ packet: Packet, _ id: Int) -> [EmulatorEffect] {
         let largest = connections[id]?.largestData ?? 1
         let pieceByteCount = max(1, min(options.dataByteCount ?? largest, largest))
         let announced = ChunkAnnouncement(

@@ -5,9 +5,9 @@ internal import ZKTecoWire
 extension EmulatorMachine {
     mutating func serveOption(_ packet: Packet, _ id: Int) -> EmulatorEffect {
         if packet.code == Command.optionWrite {
-            guard let option = OptionText.split(packet.payload), settings.count < 1_000 else {
-                return reply(packet, id, Reply.error)
-            }
+            guard let option = OptionText.split(packet.payload), option.name.utf8.count <= 64,
+                option.value.utf8.count <= 256, settings[option.name] != nil || settings.count < 1_000
+            else { return reply(packet, id, Reply.error) }
             settings[option.name] = option.value
             return reply(packet, id)
         }
@@ -26,6 +26,7 @@ extension EmulatorMachine {
         guard let value = try? reader.u32(), let time = PackedTime.decode(value) else {
             return [reply(packet, id, Reply.error)]
         }
+        operations.add(21, at: clock(at: moment))
         clockOffset += time.wallSeconds - clock(at: moment).wallSeconds
         return [.observe(.clockSet(time)), reply(packet, id)]
     }

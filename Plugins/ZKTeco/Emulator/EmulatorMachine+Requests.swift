@@ -62,6 +62,10 @@ extension EmulatorMachine {
     }
 
     private mutating func acknowledge(_ id: Int, at moment: EmulatorMoment) -> [EmulatorEffect] {
+        // While somebody enrols, the client acknowledges what the sensor says.
+        if let enrolment = site.enrolment, enrolment.connection == id, enrolment.isAwaiting {
+            return advanceEnrolment(at: moment)
+        }
         guard let outcome = connections[id]?.events.acknowledge(now: moment.uptime), outcome.counted else { return [] }
         let number = connections[id]?.events.acknowledged ?? 0
         return [.observe(.eventAcknowledged(connection: id, number: number))] + send(outcome.payloads, to: id, .alone)
@@ -69,27 +73,37 @@ extension EmulatorMachine {
 
     private mutating func serve(_ packet: Packet, _ id: Int, at moment: EmulatorMoment) -> [EmulatorEffect] {
         switch packet.code {
+        // Nine is the user table with the payload 5 alone, else one template.
+        case Command.usersRead where packet.payload != [5]: return serveTemplates(packet, id)
         case Command.prepareBuffer, Command.readBuffer, Command.freeData, Command.logRead, Command.usersRead,
             Command.templatesRead, Command.operationLogRead:
             return serveData(packet, id)
         case Command.userWrite, Command.userDelete, Command.clearAdministrators: return [changePeople(packet, id)]
-        case Command.clearLog, Command.clearData: return clear(packet, id)
+        case Command.clearLog, Command.clearData: return clear(packet, id, at: moment)
+        case Command.clearOperationLog:
+            operations.removeAll()
+            return [reply(packet, id)]
         case Command.optionRead, Command.optionWrite: return [serveOption(packet, id)]
         case Command.timeRead, Command.timeWrite: return serveClock(packet, id, at: moment)
         case Command.counters: return [reply(packet, id, Reply.ok, counterBytes)]
         case Command.firmwareVersion: return [reply(packet, id, Reply.ok, Array(options.firmware.utf8) + [0])]
-        case Command.pinWidth: return [reply(packet, id, Reply.ok, [9])]
+        case Command.pinWidth: return [reply(packet, id, Reply.ok, [UInt8(clamping: pinWidth)])]
         case Command.registerEvents: return [register(packet, id)]
-        case Command.enableDevice, Command.disableDevice, Command.refreshData, Command.refreshOption,
-            Command.cancelCapture, Command.startVerify, Command.testVoice, Command.unlock, Command.doorState,
-            Command.writeLCD, Command.clearLCD:
+        case Command.enableDevice, Command.disableDevice, Command.unlock, Command.doorState, Command.stateRead,
+            Command.testVoice, Command.writeLCD, Command.clearLCD, Command.restart, Command.powerOff, Command.sleep,
+            Command.resume, Command.enableClock, Command.refreshData, Command.refreshOption, Command.startVerify:
+            return serveSite(packet, id, at: moment)
+        case Command.startEnroll: return startEnrolment(packet, id, at: moment)
+        case Command.cancelCapture:
+            cancelEnrolment()
             return [reply(packet, id)]
-        case Command.restart, Command.powerOff:
-            return [reply(packet, id)] + connections.keys.sorted().map { .close($0) }
-        // Templates, enrolment and uploads: this terminal has no sensor.
-        case Command.userTemplateRead, Command.templateDelete, Command.userTemplateDelete, Command.startEnroll,
-            Command.saveUserTemplates, Command.prepareData, Command.data:
-            return [reply(packet, id, Reply.error)]
+        case Command.userTemplateRead, Command.templateDelete, Command.userTemplateDelete, Command.prepareData,
+            Command.data, Command.uploadChecksum, Command.saveUserTemplates, Command.templateStore,
+            Command.templateWrite:
+            return serveTemplates(packet, id)
+        case Command.userGroupRead...Command.unlockGroupsWrite, Command.clearAccess, Command.verifyStyleWrite,
+            Command.verifyStyleRead:
+            return [serveAccess(packet, id)]
         default: return [reply(packet, id, Reply.unknown)]
         }
     }
@@ -107,9 +121,12 @@ extension EmulatorMachine {
 
     private var counters: Counters {
         Counters(
-            users: Int32(clamping: people.count), records: Int32(clamping: max(log.count + faults.counterError, 0)),
+            users: Int32(clamping: people.count), fingerprints: Int32(clamping: templates.count),
+            records: Int32(clamping: max(log.count + faults.counterError, 0)),
+            operations: Int32(clamping: operations.records.count),
             administrators: Int32(clamping: people.count { $0.privilege >= 12 }),
-            passwords: Int32(clamping: people.count { !$0.password.isEmpty }), fingerprintCapacity: 3_000,
+            passwords: Int32(clamping: people.count { !$0.password.isEmpty }),
+            fingerprintCapacity: Int32(clamping: TemplateShelf.capacity),
             userCapacity: Int32(clamping: EmulatedPerson.maximumCount),
             recordCapacity: Int32(clamping: recordCapacity))
     }

@@ -53,6 +53,10 @@ struct EmulatorMachine: Sendable {
     var faults: FaultState
     /// The uptime up to which the drift of the clock stands in its offset.
     var driftSince: Duration
+    var templates = TemplateShelf()
+    var operations = OperationShelf()
+    var access = AccessObjects()
+    var site = EmulatedSite()
     private var isMuted = false
     private var nextSession: UInt16
     private var nextPerson = 0
@@ -81,6 +85,8 @@ struct EmulatorMachine: Sendable {
         let records = restored ?? past.records()
         var machine = EmulatorMachine(options, people: people, startCount: records.count, at: moment)
         for record in records { machine.log.append(machine.bytes(of: record)) }
+        machine.enrolFingers()
+        machine.operations.add(0, at: clock)
         return (machine, records)
     }
 
@@ -117,7 +123,15 @@ struct EmulatorMachine: Sendable {
 
     /// The uptime at which ``EmulatorInput/timePassed`` has something to do.
     var nextDeadline: Duration? {
-        (connections.values.map(\.events.deadline) + [faults.deadline]).compactMap { $0 }.min()
+        let enrolment = options.enrolment == .waiting ? nil : site.enrolment?.deadline
+        return (connections.values.map(\.events.deadline) + [enrolment, faults.deadline]).compactMap { $0 }.min()
+    }
+
+    /// Who punches with a finger has one enrolled.
+    private mutating func enrolFingers() {
+        for person in people where WorkHistory.habit(of: person.uid) == 1 && !templates.isFull {
+            _ = templates.put(TemplateShelf.invented(uid: person.uid, finger: 6, seed: options.seed))
+        }
     }
 
     var recordCount: Int { log.count }
@@ -136,11 +150,12 @@ struct EmulatorMachine: Sendable {
             return [.observe(.connected(id)), .observe(.connectionRefused(id)), .close(id)]
         case .disconnected(let id):
             connections[id] = nil
+            if site.enrolment?.connection == id { cancelEnrolment() }
             return [.observe(.disconnected(id))]
         case .received(let id, let packet): return isSilent ? [] : answer(packet, on: id, at: moment)
         case .timePassed:
             let effects = advanceFaults(at: moment)
-            return effects + (isSilent ? [] : advanceEvents(at: moment))
+            return effects + (isSilent ? [] : advanceEvents(at: moment) + enrolmentIfDue(at: moment))
         case .punch(let code): return punch(code, at: moment)
         case .burst(let count): return burst(count, overwriting: false, at: moment)
         case .drop: return closeAll()
@@ -203,12 +218,14 @@ struct EmulatorMachine: Sendable {
     }
 
     /// A punch of somebody, or of the next one in turn: nobody then has two in one second while others have none.
-    /// `nil` when the log is full or nobody is enrolled.
+    /// `nil` when the log is full, nobody is enrolled, or a client has disabled the terminal.
     /// - Parameter overwriting: a full log gives up its oldest record.
     private mutating func record(
         _ code: String?, overwriting: Bool, at moment: EmulatorMoment
     ) -> EmulatedRecord? {
-        guard log.count < recordCapacity || overwriting, !people.isEmpty else { return nil }
+        guard log.count < recordCapacity || overwriting, !people.isEmpty, !site.isDisabled(at: moment.uptime) else {
+            return nil
+        }
         let person: EmulatedPerson
         if let code {
             guard let known = people.first(where: { $0.code == code }) else { return nil }
@@ -252,6 +269,11 @@ struct EmulatorMachine: Sendable {
         }
     }
 
+    private mutating func enrolmentIfDue(at moment: EmulatorMoment) -> [EmulatorEffect] {
+        guard let deadline = site.enrolment?.deadline, moment.uptime >= deadline else { return [] }
+        return advanceEnrolment(at: moment)
+    }
+
     /// Event frames: the flag stands in the session field, the reply number is 0.
     func send(_ payloads: [[UInt8]], to id: Int, _ flow: FrameFlow) -> [EmulatorEffect] {
         payloads.flatMap { payload -> [EmulatorEffect] in
@@ -274,6 +296,8 @@ struct EmulatorConnection: Sendable {
     var prepared: PreparedSet?
     /// Where the last chunk of the prepared set ended.
     var chunkEnd = 0
+    /// What the client sends in pieces.
+    var upload: EmulatedUpload?
     var events: EventQueue
 
     init(_ transport: Endpoint.Kind, repeatInterval: Duration?) {

@@ -44,6 +44,16 @@ public enum EmulatedChunkStart: String, Sendable, Hashable, CaseIterable {
     case ignored
 }
 
+/// What becomes of an enrolment at the sensor.
+public enum EmulatedEnrolment: String, Sendable, Hashable, CaseIterable {
+    case stored, duplicate
+    case timedOut = "timed-out"
+    /// Nobody comes, and the terminal waits on.
+    case waiting
+    /// STARTENROLL is answered with an error.
+    case refused
+}
+
 /// What kind of terminal, what it holds, and how it behaves on the wire.
 public struct EmulatorOptions: Sendable {
     /// Address to listen on.
@@ -115,6 +125,11 @@ public struct EmulatorOptions: Sendable {
     public var splitByteCount: Int?
     /// Sends all frames that are ready in one write.
     public var coalesces = false
+    /// What becomes of a finger that a client lets enrol.
+    public var enrolment = EmulatedEnrolment.stored
+    /// DOORSTATE_RRQ is answered with the byte that documents describe: 1 while the lock is released. It puts pyzk out of
+    /// step.
+    public var tellsDoorState = false
     /// A second client is shut out while one holds a session.
     public var allowsOneConnection = false
     /// Sees everything that happens, in order, before its effects leave the terminal. Must return quickly.
@@ -153,4 +168,10 @@ public enum EmulatorObservation: Sendable, Hashable {
     case switchedOn
     case connectionRefused(Int)
     case frameDamaged(connection: Int)
+    /// UNLOCK with this number: seconds or tenths of them, clients differ.
+    case unlocked(UInt32)
+    case spoke(Int)
+    case enrolled(code: String, finger: Int)
+    case restarted
+    case poweredOff
 }

@@ -45,7 +45,7 @@ public final class ObservationFile: Sendable {
         case .connectionRefused: line.member("event", "connection-refused")
         case .frameDamaged: line.member("event", "frame-damaged")
         case .connected: line.member("event", "connected")
-        case .disconnected, .request, .clockSet: return
+        default: return
         }
         let bytes = Data((line.finish().text + "\n").utf8)
         // A line that cannot be written is missing in the measurement, which then says so.

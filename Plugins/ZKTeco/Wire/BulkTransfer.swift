@@ -8,6 +8,8 @@ public struct BulkRequest: Sendable, Hashable {
 
     public static let log = BulkRequest(command: Command.logRead, function: 0, extra: 0)
     public static let users = BulkRequest(command: Command.usersRead, function: 5, extra: 0)
+    public static let templates = BulkRequest(command: Command.templatesRead, function: 2, extra: 0)
+    public static let operations = BulkRequest(command: Command.operationLogRead, function: 0, extra: 0)
 
     public init(command: UInt16, function: Int32, extra: Int32) {
         self.command = command
@@ -124,6 +126,13 @@ public enum OptionText {
         let text = text(payload)
         guard let equals = text.firstIndex(of: "=") else { return nil }
         return (String(text[..<equals]), String(text[text.index(after: equals)...]))
+    }
+
+    /// A text of the terminal without control characters, at most 200 characters; `nil` when nothing is left.
+    public static func line(_ text: String) -> String? {
+        let kept = text.unicodeScalars.filter { $0.value >= 0x20 && $0.value != 0x7F }.prefix(200)
+        let line = String(String.UnicodeScalarView(kept))
+        return line.isEmpty ? nil : line
     }
 
     public static func answer(name: String, value: String) -> [UInt8] { Array("\(name)=\(value)".utf8) + [0] }

@@ -6,6 +6,8 @@ public enum Command {
     public static let userWrite: UInt16 = 8
     /// CMD_USERTEMP_RRQ: the user table, inside ``prepareBuffer`` or direct with payload 5.
     public static let usersRead: UInt16 = 9
+    /// CMD_USERTEMP_WRQ: the oldest way to write a template, without public layout.
+    public static let templateWrite: UInt16 = 10
     /// CMD_OPTIONS_RRQ
     public static let optionRead: UInt16 = 11
     /// CMD_OPTIONS_WRQ
@@ -22,12 +24,38 @@ public enum Command {
     public static let templateDelete: UInt16 = 19
     /// CMD_CLEAR_ADMIN
     public static let clearAdministrators: UInt16 = 20
+    /// CMD_USERGRP_RRQ
+    public static let userGroupRead: UInt16 = 21
+    /// CMD_USERGRP_WRQ
+    public static let userGroupWrite: UInt16 = 22
+    /// CMD_USERTZ_RRQ
+    public static let userZonesRead: UInt16 = 23
+    /// CMD_USERTZ_WRQ
+    public static let userZonesWrite: UInt16 = 24
+    /// CMD_GRPTZ_RRQ
+    public static let groupZonesRead: UInt16 = 25
+    /// CMD_GRPTZ_WRQ
+    public static let groupZonesWrite: UInt16 = 26
+    /// CMD_TZ_RRQ
+    public static let timeZoneRead: UInt16 = 27
+    /// CMD_TZ_WRQ
+    public static let timeZoneWrite: UInt16 = 28
+    /// CMD_ULG_RRQ
+    public static let unlockGroupsRead: UInt16 = 29
+    /// CMD_ULG_WRQ
+    public static let unlockGroupsWrite: UInt16 = 30
     /// CMD_UNLOCK
     public static let unlock: UInt16 = 31
+    /// CMD_CLEAR_ACC
+    public static let clearAccess: UInt16 = 32
+    /// CMD_CLEAR_OPLOG
+    public static let clearOperationLog: UInt16 = 33
     /// CMD_OPLOG_RRQ
     public static let operationLogRead: UInt16 = 34
     /// CMD_GET_FREE_SIZES
     public static let counters: UInt16 = 50
+    /// CMD_ENABLE_CLOCK: whether the colon of the clock blinks.
+    public static let enableClock: UInt16 = 57
     /// CMD_STARTVERIFY
     public static let startVerify: UInt16 = 60
     /// CMD_STARTENROLL
@@ -44,10 +72,18 @@ public enum Command {
     public static let pinWidth: UInt16 = 69
     /// CMD_DOORSTATE_RRQ
     public static let doorState: UInt16 = 75
+    /// CMD_VERIFY_WRQ
+    public static let verifyStyleWrite: UInt16 = 79
+    /// CMD_VERIFY_RRQ
+    public static let verifyStyleRead: UInt16 = 80
+    /// CMD_TMP_WRITE: stores an upload as one template.
+    public static let templateStore: UInt16 = 87
     /// CMD_GET_USERTEMP
     public static let userTemplateRead: UInt16 = 88
     /// CMD_SAVE_USERTEMPS
     public static let saveUserTemplates: UInt16 = 110
+    /// CMD_CHECKSUM_BUFFER
+    public static let uploadChecksum: UInt16 = 119
     /// CMD_DEL_USER_TEMP
     public static let userTemplateDelete: UInt16 = 134
     /// CMD_GET_TIME
@@ -68,6 +104,10 @@ public enum Command {
     public static let restart: UInt16 = 1004
     /// CMD_POWEROFF
     public static let powerOff: UInt16 = 1005
+    /// CMD_SLEEP
+    public static let sleep: UInt16 = 1006
+    /// CMD_RESUME
+    public static let resume: UInt16 = 1007
     /// CMD_REFRESHDATA
     public static let refreshData: UInt16 = 1013
     /// CMD_REFRESHOPTION
@@ -104,6 +144,8 @@ public enum Reply {
     public static let secureChallenge: UInt16 = 6001
     /// To PREPARE_BUFFER, from a terminal in access-control mode (fananimi/pyzk#170).
     public static let accessControlMode: UInt16 = 4989
+    /// CMD_ACK_ERROR_DATA
+    public static let badData: UInt16 = 65531
     /// CMD_ACK_ERROR_CMD
     public static let badCommand: UInt16 = 65533
     /// CMD_ACK_UNKNOWN

@@ -13,11 +13,14 @@ public struct UserRecord: Sendable, Hashable {
     /// 0 for none.
     public var card: UInt32
     public var group: UInt8
+    /// Time zones and what else is kept as it is: the 8 bytes after the group in the form of 72 bytes; the byte before
+    /// the group and the 2 after it in the form of 28. Empty for zeros.
+    public var access: [UInt8]
     public var code: String
 
     public init(
         uid: UInt16, privilege: UInt8 = 0, password: [UInt8] = [], name: [UInt8], card: UInt32 = 0, group: UInt8 = 1,
-        code: String
+        access: [UInt8] = [], code: String
     ) {
         self.uid = uid
         self.privilege = privilege
@@ -25,6 +28,7 @@ public struct UserRecord: Sendable, Hashable {
         self.name = name
         self.card = card
         self.group = group
+        self.access = access
         self.code = code
     }
 }
@@ -50,16 +54,17 @@ public enum UserLayout: Int, Sendable, Hashable, CaseIterable {
         let password = try reader.textField(self == .bytes72 ? 8 : 5)
         let name = try reader.textField(self == .bytes72 ? 24 : 8)
         let card = try reader.u32()
-        if self == .bytes28 { try reader.skip(1) }
+        var access: [UInt8] = self == .bytes28 ? [try reader.u8()] : []
         let group = try reader.u8()
-        try reader.skip(self == .bytes72 ? 8 : 2)
+        access += try reader.take(self == .bytes72 ? 8 : 2)
+        if access.allSatisfy({ $0 == 0 }) { access = [] }
         let offset = reader.offset
         let code =
             self == .bytes72
             ? try UserCode.text(try reader.textField(24), at: offset) : String(try reader.u32())
         return UserRecord(
             uid: uid, privilege: privilege, password: readsPassword ? Array(password) : [], name: Array(name),
-            card: card, group: group, code: code)
+            card: card, group: group, access: access, code: code)
     }
 
     public func encode(_ user: UserRecord) -> [UInt8] {
@@ -72,12 +77,12 @@ public enum UserLayout: Int, Sendable, Hashable, CaseIterable {
         switch self {
         case .bytes72:
             writer.u8(user.group)
-            writer.zeros(8)
+            writer.textField(user.access, 8)
             writer.textField(Array(user.code.utf8), 24)
         case .bytes28:
-            writer.u8(0)
+            writer.u8(user.access.first ?? 0)
             writer.u8(user.group)
-            writer.zeros(2)
+            writer.textField(user.access.dropFirst(), 2)
             writer.u32(UInt32(user.code) ?? UInt32(user.uid))
         }
         return writer.bytes

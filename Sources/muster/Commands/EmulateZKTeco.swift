@@ -81,6 +81,10 @@ struct EmulateZKTeco: AsyncParsableCommand {
     var splitByteCount: Int?
     @Flag(help: "Send all frames that are ready in one write.")
     var coalesce = false
+    @Option(help: "What becomes of a finger that is enrolled: stored, duplicate, timed-out, waiting or refused.")
+    var enrolment = EmulatedEnrolment.stored
+    @Flag(name: .customLong("door-state"), help: "Answer the question for the door with a byte, which breaks pyzk.")
+    var tellsDoorState = false
     @Flag(name: .customLong("one-connection"), help: "Shut a second client out.")
     var allowsOneConnection = false
 
@@ -156,6 +160,8 @@ struct EmulateZKTeco: AsyncParsableCommand {
         options.splitByteCount = splitByteCount
         options.coalesces = coalesce
         options.allowsOneConnection = allowsOneConnection
+        options.enrolment = enrolment
+        options.tellsDoorState = tellsDoorState
         return options
     }
 
@@ -197,5 +203,6 @@ extension Rate: ExpressibleByArgument {
 }
 
 extension EmulatedRecordForm: ExpressibleByArgument {}
+extension EmulatedEnrolment: ExpressibleByArgument {}
 extension EmulatedTransports: ExpressibleByArgument {}
 extension EmulatedCounters: ExpressibleByArgument {}
