@@ -8,10 +8,15 @@ internal import Synchronization
 public final class SimulatorDriver: DeviceDriver {
     public static let manifest = DriverManifest(
         id: "simulator", version: "1.0.0", summary: "A simulated terminal with seeded people, shifts and faults.",
-        intakes: [.polling, .capturing], capabilities: [.clock, .logInventory, .people, .keepAlive])
+        intakes: [.polling, .capturing],
+        capabilities: [
+            .clock, .logInventory, .people, .keepAlive, .details, .counts, .peopleWriting, .door, .voice, .display,
+            .power,
+        ])
 
     private let log: SimulatedLog
     private let faults: SimulatedFaults
+    private let site = SimulatedSite()
     private let context: DriverContext
     private let refusalsLeft: Mutex<Int>
 
@@ -29,6 +34,6 @@ public final class SimulatorDriver: DeviceDriver {
             return left > 0
         }
         if isRefused { throw DeviceFault(.refused, "the terminal refuses this connection, as its settings say") }
-        return SimulatorSession(log: log, faults: faults, context: context)
+        return SimulatorSession(log: log, faults: faults, site: site, context: context)
     }
 }

@@ -4,15 +4,17 @@ internal import DeviceKit
 struct SimulatorSession: DeviceSession {
     let identity: DeviceIdentity
 
-    private let log: SimulatedLog
-    private let link: SimulatedLink
-    private let context: DriverContext
+    let log: SimulatedLog
+    let link: SimulatedLink
+    let site: SimulatedSite
+    let context: DriverContext
 
     /// At most so many punches in a batch: what a terminal sends in one burst.
     private static let maximumBatchCount = 256
 
-    init(log: SimulatedLog, faults: SimulatedFaults, context: DriverContext) {
+    init(log: SimulatedLog, faults: SimulatedFaults, site: SimulatedSite, context: DriverContext) {
         self.log = log
+        self.site = site
         self.context = context
         link = SimulatedLink(faults: faults, time: context.time)
         identity = DeviceIdentity(
@@ -105,12 +107,12 @@ extension SimulatorSession: KeepAlive, DeviceClock, LogInventoryReading, PeopleR
         let now = context.time.now()
         let beginning = log.beginning(at: now)
         return LogInventory(
-            recordCount: log.count(from: beginning, upTo: now), peopleCount: log.crew.members.count,
+            recordCount: log.count(from: beginning, upTo: now), peopleCount: site.people(log.crew).count,
             oldest: log.page(from: beginning, upTo: now, limit: 1).events.first?.record.localTime)
     }
 
     func readPeople() async throws(DeviceFault) -> [Person] {
         try await link.exchange()
-        return log.crew.members.map(\.person)
+        return site.people(log.crew)
     }
 }

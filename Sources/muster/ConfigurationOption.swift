@@ -7,7 +7,11 @@ internal import MusterHost
 /// `--config`, and what every command does with it.
 struct ConfigurationOption: ParsableArguments {
     @Option(name: [.short, .customLong("config")], help: "The configuration to use.")
-    var path = "muster.yaml"
+    var path = Self.usual
+
+    private static let usual = "muster.yaml"
+    /// Nobody named another.
+    var isDefault: Bool { path == Self.usual }
 
     static var loader: ConfigurationLoader {
         ConfigurationLoader(

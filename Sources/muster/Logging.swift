@@ -38,7 +38,9 @@ struct LogOption: ParsableArguments {
     @Option(name: .customLong("log-level"), help: "trace, debug, info, notice, warning, error or critical.")
     var level = Level.info
 
-    var logger: Logger {
+    var logger: Logger { Self.logger(level) }
+
+    static func logger(_ level: Level) -> Logger {
         var logger = Logger(label: "muster") { _ in TerminalLog() }
         logger.logLevel = Logger.Level(rawValue: level.rawValue) ?? .info
         return logger

@@ -10,8 +10,8 @@ struct Muster: AsyncParsableCommand {
         abstract: "Collects punches from time-and-attendance terminals and never loses one.",
         version: version,
         subcommands: [
-            Run.self, Check.self, Init.self, Discover.self, Test.self, Sync.self, Devices.self, Status.self,
-            Reload.self,
+            Run.self, Check.self, Init.self, Discover.self, Test.self, Sync.self, Device.self, Devices.self,
+            Status.self, Reload.self,
             Punches.self, AlertsCommand.self, DeadLetters.self, Replay.self, Drivers.self, Schema.self, Emulate.self,
             Import.self, Console.self,
         ])

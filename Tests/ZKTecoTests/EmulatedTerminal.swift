@@ -26,6 +26,7 @@ final class EmulatedTerminal: Dialer {
         var nextLink = 1
         var acknowledged = 0
         var requests: [UInt16] = []
+        var observations: [EmulatorObservation] = []
         var network: (inwards: DatagramFaults, outwards: DatagramFaults)
         var endpoints: [Endpoint] = []
         /// Bytes that the terminal has sent.
@@ -67,6 +68,14 @@ final class EmulatedTerminal: Dialer {
     var acknowledged: Int { state.withLock { $0.acknowledged } }
     /// Commands of all clients, in order.
     var requests: [UInt16] { state.withLock { $0.requests } }
+    /// What else was seen at the terminal, in order.
+    var observations: [EmulatorObservation] { state.withLock { $0.observations } }
+    /// A copy of the terminal as it is now.
+    var machine: EmulatorMachine { state.withLock { $0.machine } }
+
+    /// Somebody changes the terminal on the spot.
+    func change(_ body: (inout EmulatorMachine) -> Void) { state.withLock { body(&$0.machine) } }
+
     /// Where clients wanted to go, in order.
     var endpoints: [Endpoint] { state.withLock { $0.endpoints } }
     var sentByteCount: Int { state.withLock { $0.sentByteCount } }
@@ -114,7 +123,7 @@ final class EmulatedTerminal: Dialer {
                 case .observe(.eventAcknowledged): state.acknowledged += 1
                 case .observe(.eventSent): state.eventsSent += 1
                 case .observe(.request(_, let command)): state.requests.append(command)
-                case .observe: break
+                case .observe(let observation): state.observations.append(observation)
                 }
             }
             return (sent, closed)

@@ -239,7 +239,7 @@ struct LogReading: Sendable {
                 "the terminal has the serial number \(serialNumber), the log was read from \(covered.serialNumber)")
         } else if covered.recordCount > UInt64((endOffset - startOffset) / layout.byteCount) {
             forget(
-                .logRewritten,
+                covered.lossReason,
                 "the log is shorter than the \(covered.recordCount) records that were read from it before")
         }
     }
@@ -259,7 +259,8 @@ struct LogReading: Sendable {
         }
         guard recordCount == covered.recordCount, digest.value == covered.digest else {
             forget(
-                .logRewritten, "the log no longer begins with the \(covered.recordCount) records that were read before")
+                covered.lossReason,
+                "the log no longer begins with the \(covered.recordCount) records that were read before")
             try await rewind()
             return
         }

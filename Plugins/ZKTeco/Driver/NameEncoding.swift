@@ -31,12 +31,26 @@ public enum NameEncoding: String, Sendable, Hashable, CaseIterable {
         }
     }
 
+    /// The text in the code page; `nil` for characters that it does not have. `auto` writes UTF-8.
+    func encode(_ text: String) -> [UInt8]? {
+        switch self {
+        case .auto, .utf8: Array(text.utf8)
+        case .gbk: Self.convert(Array(text.utf8), from: "UTF-8", to: "GBK")
+        case .windows1251, .windows1252, .windows1256:
+            Self.convert(Array(text.utf8), from: "UTF-8", to: "CP" + rawValue.suffix(4))
+        }
+    }
+
     /// `nil` when the C library does not know the code page or the bytes are not of it.
     private static func convert(_ bytes: [UInt8], from codePage: String) -> String? {
-        guard let converter = iconv_open("UTF-8", codePage), converter != iconv_t(bitPattern: -1) else { return nil }
+        convert(bytes, from: codePage, to: "UTF-8").flatMap { String(validating: $0, as: UTF8.self) }
+    }
+
+    private static func convert(_ bytes: [UInt8], from source: String, to target: String) -> [UInt8]? {
+        guard let converter = iconv_open(target, source), converter != iconv_t(bitPattern: -1) else { return nil }
         defer { iconv_close(converter) }
         var input = bytes.map { CChar(bitPattern: $0) }
-        // No code page here needs more than 3 bytes of UTF-8 for one byte.
+        // No code page here needs more than 3 bytes of UTF-8 for one byte, and none more than UTF-8 does.
         var output = [CChar](repeating: 0, count: bytes.count * 3 + 4)
         var inputLeft = input.count
         var outputLeft = output.count
@@ -49,6 +63,6 @@ public enum NameEncoding: String, Sendable, Hashable, CaseIterable {
         }
         guard result != -1, inputLeft == 0 else { return nil }
         let count = output.count - outputLeft
-        return String(validating: output.prefix(count).map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        return output.prefix(count).map { UInt8(bitPattern: $0) }
     }
 }

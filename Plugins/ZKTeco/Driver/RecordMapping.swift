@@ -61,15 +61,18 @@ enum RecordMapping {
 
     /// - Parameter name: already decoded.
     static func person(_ user: UserRecord, name: String) -> Person {
-        let privilege: Person.Privilege =
-            switch user.privilege >> 1 & 7 {
-            case 0: .user
-            case 1: .enroller
-            case 7: .administrator
-            default: .manager
-            }
-        return Person(
-            code: user.code, name: name, privilege: privilege, isEnabled: user.privilege & 1 == 0,
-            card: user.card == 0 ? nil : String(user.card))
+        Person(
+            code: user.code, name: name, privilege: privilege(user.privilege), isEnabled: user.privilege & 1 == 0,
+            card: user.card == 0 ? nil : String(user.card), group: user.group == 0 ? nil : Int(user.group))
+    }
+
+    /// Bits 1 to 3 of a user's privilege.
+    static func privilege(_ number: UInt8) -> Person.Privilege {
+        switch number >> 1 & 7 {
+        case 0: .user
+        case 1: .enroller
+        case 7: .administrator
+        default: .manager
+        }
     }
 }

@@ -8,7 +8,7 @@ enum Repetition {
     static func isHarmless(_ code: UInt16) -> Bool {
         switch code {
         case Command.connect, Command.authenticate, Command.exit, Command.enableDevice, Command.disableDevice,
-            Command.optionRead,
+            Command.optionRead, Command.startVerify,
             Command.firmwareVersion, Command.counters, Command.timeRead, Command.stateRead, Command.doorState,
             Command.pinWidth, Command.registerEvents, Command.cancelCapture, Command.refreshData,
             Command.refreshOption, Command.prepareBuffer, Command.readBuffer, Command.freeData, Command.logRead,

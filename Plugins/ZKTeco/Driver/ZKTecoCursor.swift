@@ -19,10 +19,17 @@ struct ZKTecoCursor: Sendable, Hashable {
     var readInFullAt = Instant(secondsSince1970: 0)
     /// The terminal does not give the end of its log alone.
     var refusesTails = false
+    /// The log is about to be cleared: one that is shorter or another one is then no surprise.
+    var expectsClearing = false
+
+    /// What to say of a log that is not the one that was read.
+    var lossReason: SourceReset.Reason { expectsClearing ? .logCleared : .logRewritten }
 
     /// How many records are read again at each poll, to be compared.
     static let overlap = 8
     private static let version: UInt8 = 2
+    private static let refusesTailsMark: UInt8 = 1
+    private static let expectsClearingMark: UInt8 = 2
 
     init(serialNumber: String, recordCount: UInt64, digest: UInt64) {
         self.serialNumber = serialNumber
@@ -40,7 +47,9 @@ struct ZKTecoCursor: Sendable, Hashable {
             digest = try reader.u64()
             if version > 1 {
                 readInFullAt = Instant(secondsSince1970: Int64(try reader.u32()))
-                refusesTails = try reader.u8() != 0
+                let marks = try reader.u8()
+                refusesTails = marks & Self.refusesTailsMark != 0
+                expectsClearing = marks & Self.expectsClearingMark != 0
                 let place = Int(try reader.u8())
                 layout = RecordLayout.allCases.indices.contains(place) ? RecordLayout.allCases[place] : nil
                 for _ in 0..<(try reader.u8()) { lastDigests.append(try reader.u64()) }
@@ -58,7 +67,7 @@ struct ZKTecoCursor: Sendable, Hashable {
         writer.u64(recordCount)
         writer.u64(digest)
         writer.u32(UInt32(clamping: readInFullAt.secondsSince1970))
-        writer.u8(refusesTails ? 1 : 0)
+        writer.u8((refusesTails ? Self.refusesTailsMark : 0) | (expectsClearing ? Self.expectsClearingMark : 0))
         writer.u8(UInt8(clamping: layout.flatMap { RecordLayout.allCases.firstIndex(of: $0) } ?? 255))
         writer.u8(UInt8(clamping: lastDigests.count))
         for digest in lastDigests { writer.u64(digest) }

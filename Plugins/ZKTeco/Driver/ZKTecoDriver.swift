@@ -6,7 +6,11 @@ public struct ZKTecoDriver: DeviceDriver {
     public static let manifest = DriverManifest(
         id: "zkteco", version: "1.0.0",
         summary: "ZKTeco attendance and access terminals on port 4370, over TCP or UDP.",
-        intakes: [.polling, .capturing], capabilities: [.clock, .logInventory, .people, .keepAlive],
+        intakes: [.polling, .capturing],
+        capabilities: [
+            .clock, .logInventory, .people, .keepAlive, .details, .options, .counts, .peopleWriting, .templates,
+            .enrolment, .door, .voice, .display, .power, .operationLog, .logClearing,
+        ],
         addressKey: "address", portKey: "port", transportKey: "transport")
 
     private let settings: ZKTecoSettings

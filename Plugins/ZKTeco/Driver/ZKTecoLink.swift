@@ -36,6 +36,8 @@ final class ZKTecoLink: Sendable {
         var answers: [Packet] = []
         var events: [Packet] = []
         var isCapturing = false
+        /// Events of the sensor, while somebody enrols.
+        var sensorEvents: [Packet]?
         /// Counts everything that a waiting task may wait for.
         var changes: UInt64 = 0
         /// Why nothing more will arrive.
@@ -45,7 +47,7 @@ final class ZKTecoLink: Sendable {
 
     /// Where a task may wait, one at each.
     private enum Place: Hashable, CaseIterable {
-        case answer, event, room
+        case answer, event, room, sensor
     }
 
     /// Resumed with `false` when its task was cancelled.
@@ -240,6 +242,56 @@ final class ZKTecoLink: Sendable {
         for _ in 0..<due { try await transport.send(acknowledgement) }
     }
 
+    // MARK: The sensor
+
+    /// More wait for nobody.
+    private static let sensorCapacity = 64
+    private static let sensorFlags = EventFlag.finger | EventFlag.enrollFinger | EventFlag.fingerScore
+
+    /// What the sensor says is kept from now on, apart from the punches.
+    func beginEnrolment() { state.withLock { $0.sensorEvents = [] } }
+
+    func endEnrolment() { state.withLock { $0.sensorEvents = nil } }
+
+    /// The next event of the sensor; `nil` when none comes in time.
+    func sensorEvent(within limit: Duration) async throws(DeviceFault) -> Packet? {
+        let outcome = await time.withDeadline(limit) { () -> Result<Packet, DeviceFault> in
+            await self.wait(at: .sensor) { state in
+                if let event = state.sensorEvents?.first {
+                    state.sensorEvents?.removeFirst()
+                    return .success(event)
+                }
+                return state.ending.map { .failure($0) }
+            }
+        }
+        switch outcome {
+        case .finished(let result): return try result.get()
+        case .expired(.success(let event)): return event
+        case .expired(.failure(let fault)):
+            guard fault.code == .cancelled else { throw fault }
+            return nil
+        }
+    }
+
+    /// Tells the terminal that one event of its sensor has arrived. Two of them may be equal to the byte.
+    func acknowledgeOnce() async throws(DeviceFault) {
+        try await transport.send(bytes(Packet(code: Reply.ok, session: session, replyNumber: 0)))
+    }
+
+    /// Whether the event belongs to an enrolment.
+    private func deliverToSensor(_ packet: Packet) -> Bool {
+        guard packet.session & Self.sensorFlags != 0 else { return false }
+        let (isTaken, waiter) = state.withLock { state -> (Bool, Waiter?) in
+            guard let waiting = state.sensorEvents else { return (false, nil) }
+            guard waiting.count < Self.sensorCapacity else { return (true, nil) }
+            state.sensorEvents?.append(packet)
+            state.changes &+= 1
+            return (true, state.waiters.removeValue(forKey: .sensor))
+        }
+        waiter?.resume(returning: true)
+        return isTaken
+    }
+
     // MARK: Reading
 
     private func read() async {
@@ -283,6 +335,7 @@ final class ZKTecoLink: Sendable {
 
     private func sort(_ packet: Packet) async {
         guard packet.code == Command.registerEvents else { return deliverAnswer(packet) }
+        if deliverToSensor(packet) { return }
         let mustWait = state.withLock { $0.isCapturing && $0.events.count >= Self.eventCapacity }
         if mustWait {
             let _: Result<Bool, DeviceFault> = await wait(at: .room) { state in

@@ -6,10 +6,10 @@ internal import ZKTecoWire
 final class ZKTecoSession: DeviceSession {
     let identity: DeviceIdentity
 
-    private let link: ZKTecoLink
-    private let settings: ZKTecoSettings
+    let link: ZKTecoLink
+    let settings: ZKTecoSettings
+    let bulk: BulkRead
     private let context: DriverContext
-    private let bulk: BulkRead
     private let reading = Mutex<LogReading?>(nil)
     private let people = Mutex<[UInt16: String]?>(nil)
     /// When the end of the log was last compared with what was read before.
@@ -55,7 +55,16 @@ final class ZKTecoSession: DeviceSession {
         }.value
     }
 
-    private func request(_ code: UInt16, _ payload: [UInt8] = []) async throws(DeviceFault) -> Packet {
+    /// Sent also when the caller was cancelled, and whatever comes of it: it leaves the terminal as it is found usually.
+    func sayAfterwards(_ code: UInt16, _ payload: [UInt8] = []) async {
+        let (link, limit) = (link, settings.replyTimeout)
+        await Task { _ = try? await link.request(code, payload, within: limit) }.value
+    }
+
+    /// Nobody is there to say goodbye to.
+    func markClosed() { isClosed.withLock { $0 = true } }
+
+    func request(_ code: UInt16, _ payload: [UInt8] = []) async throws(DeviceFault) -> Packet {
         try await link.request(code, payload, within: settings.replyTimeout)
     }
 }
@@ -72,7 +81,7 @@ extension ZKTecoSession: PollingSession {
             switch try await begin(after: request.cursor) {
             case .empty: return try emptyPage(request.cursor)
             case .unchanged(let inventory):
-                return PollPage(records: [], cursor: request.cursor, inventory: inventory)
+                return PollPage(records: [], cursor: try unannounced(request.cursor), inventory: inventory)
             case .reading(let reading): current = reading
             }
         }
@@ -86,6 +95,24 @@ extension ZKTecoSession: PollingSession {
         }
         return page
     }
+
+    /// The place without the note that the log is about to be cleared: it was not.
+    private func unannounced(_ cursor: Cursor?) throws(DeviceFault) -> Cursor? {
+        guard let cursor, var place = try? ZKTecoCursor(cursor), place.expectsClearing else { return cursor }
+        place.expectsClearing = false
+        return place.cursor
+    }
+
+    /// Releases a log that is prepared for the next page: the terminal holds one set ready, and this one has to go.
+    func dropReading() async throws(DeviceFault) {
+        if let old = reading.withLock({ $0.take() }) { try await old.finish() }
+    }
+
+    /// The next poll compares the end of the log, whatever the counts.
+    func forgetComparison() { comparedAt.withLock { $0 = nil } }
+
+    /// The slots of people have changed.
+    func forgetPeople() { people.withLock { $0 = nil } }
 
     private func canContinue(_ reading: LogReading, at cursor: Cursor?) -> Bool {
         cursor != nil && reading.cursor == cursor
@@ -109,7 +136,7 @@ extension ZKTecoSession: PollingSession {
         // The short records name slots. The terminal holds one prepared set, so the log has to be prepared again.
         try await log.finish()
         let codes = Dictionary(
-            try await readUsers().map { ($0.uid, $0.code) }, uniquingKeysWith: { first, _ in first })
+            try await readUserTable().users.map { ($0.uid, $0.code) }, uniquingKeysWith: { first, _ in first })
         people.withLock { $0 = codes }
         guard let again = try await prepare(covered, try await readInventory()) else { return .empty }
         return .reading(again)
@@ -152,7 +179,8 @@ extension ZKTecoSession: PollingSession {
                 reset = SourceReset(
                     .deviceReplaced, "the terminal has the serial number \(serialNumber) and an empty log")
             } else if covered.recordCount > 0 {
-                reset = SourceReset(.logRewritten, "the log is empty; \(covered.recordCount) records were read before")
+                reset = SourceReset(
+                    covered.lossReason, "the log is empty; \(covered.recordCount) records were read before")
             }
         }
         let place = ZKTecoCursor(serialNumber: serialNumber, recordCount: 0, digest: LogDigest().value)
@@ -161,7 +189,7 @@ extension ZKTecoSession: PollingSession {
     }
 
     /// Terminals without a serial number are told apart by their hardware address.
-    private var serialNumber: String { identity.serialNumber ?? identity.macAddress ?? "" }
+    var serialNumber: String { identity.serialNumber ?? identity.macAddress ?? "" }
 }
 
 extension ZKTecoSession: IdentityReading {
@@ -191,9 +219,17 @@ extension ZKTecoSession: CapturingSession {
     }
 
     private func subscribe(_ isOn: Bool) async throws(DeviceFault) {
-        var mask = ByteWriter()
-        mask.u32(isOn ? UInt32(EventFlag.attendance) : 0)
-        let answer = try await request(Command.registerEvents, mask.bytes)
+        try await registerEvents(isOn ? EventFlag.attendance : 0)
+    }
+
+    static func mask(_ flags: UInt16) -> [UInt8] {
+        var mask = ByteWriter(capacity: 4)
+        mask.u32(UInt32(flags))
+        return mask.bytes
+    }
+
+    func registerEvents(_ flags: UInt16) async throws(DeviceFault) {
+        let answer = try await request(Command.registerEvents, Self.mask(flags))
         guard answer.code == Reply.ok else { throw OpeningFaults.refused("REG_EVENT", answer) }
     }
 
@@ -217,7 +253,7 @@ extension ZKTecoSession: CapturingSession {
     }
 }
 
-extension ZKTecoSession: KeepAlive, DeviceClock, LogInventoryReading, PeopleReading {
+extension ZKTecoSession: KeepAlive, DeviceClock, LogInventoryReading {
     /// Over UDP no connection breaks when a terminal is restarted and forgets who listens: so the subscription is renewed.
     /// That this changes nothing where it still stands is not verified on hardware.
     func keepAlive() async throws(DeviceFault) {
@@ -237,7 +273,7 @@ extension ZKTecoSession: KeepAlive, DeviceClock, LogInventoryReading, PeopleRead
 
     func setClock(_ time: LocalDateTime) async throws(DeviceFault) {
         guard (2000...2099).contains(time.date.year) else {
-            throw DeviceFault(.badSettings, "a terminal's clock shows the years 2000 to 2099, not \(time)")
+            throw DeviceFault(.invalidRequest, "a terminal's clock shows the years 2000 to 2099, not \(time)")
         }
         var payload = ByteWriter()
         payload.u32(PackedTime.encode(time))
@@ -254,49 +290,5 @@ extension ZKTecoSession: KeepAlive, DeviceClock, LogInventoryReading, PeopleRead
         return LogInventory(
             recordCount: Int(max(counters.records, 0)), recordCapacity: Int(max(counters.recordCapacity, 0)),
             peopleCount: Int(max(counters.users, 0)))
-    }
-
-    func readPeople() async throws(DeviceFault) -> [Person] {
-        try await readUsers().map { RecordMapping.person($0, name: settings.nameEncoding.decode($0.name)) }
-    }
-
-    private func readUsers() async throws(DeviceFault) -> [UserRecord] {
-        let counted = try await readInventory().peopleCount
-        if counted == 0 { return [] }
-        let set = try await bulk.readWhole(.users)
-        var reader = ByteReader(set)
-        guard let length = try? reader.u32(), Int(length) <= reader.remaining else {
-            throw DeviceFault(.incomplete, "the user table is shorter than it says", evidence: set.prefix(64))
-        }
-        let rows = set.dropFirst(4).prefix(Int(length))
-        guard let layout = UserTable.layout(rows, count: counted) else {
-            throw DeviceFault(
-                .malformed, "the layout of the user table is not known: \(length) bytes for \(counted ?? 0) users",
-                evidence: rows.prefix(128))
-        }
-        return UserTable.users(rows, layout)
-    }
-}
-
-/// Rows of the user table.
-enum UserTable {
-    /// The layout that divides the table exactly, by the counter where both do (504 bytes are 18 × 28 and 7 × 72).
-    static func layout(_ rows: ArraySlice<UInt8>, count: Int?) -> UserLayout? {
-        let fitting = UserLayout.allCases.filter { rows.count.isMultiple(of: $0.byteCount) }
-        if let count, let exact = fitting.first(where: { rows.count == $0.byteCount * count }) { return exact }
-        return fitting.max { users(rows, $0).count * $0.byteCount < users(rows, $1).count * $1.byteCount }
-    }
-
-    /// Rows that decode; others are no people (some terminals keep templates among them).
-    static func users(_ rows: ArraySlice<UInt8>, _ layout: UserLayout) -> [UserRecord] {
-        var users: [UserRecord] = []
-        var rest = rows
-        while rest.count >= layout.byteCount {
-            if let user = try? layout.decode(rest.prefix(layout.byteCount)), user.privilege & 0xF0 == 0 {
-                users.append(user)
-            }
-            rest = rest.dropFirst(layout.byteCount)
-        }
-        return users
     }
 }

@@ -30,8 +30,20 @@ public struct ZKTecoSettings: DriverSettings {
         "log_audit", default: .seconds(86_400), in: .seconds(60) ... .seconds(31 * 86_400),
         "How often log_read: auto compares the whole log with what was read before.", example: "24h")
 
+    static let credentials = Setting.bool(
+        "credentials", default: false,
+        "Lets muster device templates read, write and remove fingerprint templates of this terminal.")
+    static let clearLog = Setting.bool(
+        "clear_log", default: false,
+        "Lets muster device clear-log clear this terminal's log, once the journal has all of it.")
+    static let unlockUnit = Setting<UnlockUnit>.choice(
+        "unlock_unit", default: .tenths,
+        "What the number of an unlock command means to this terminal: tenths of a second, as pyzk sends, or seconds; documents differ.",
+        example: "tenths")
+
     public static let schema = SettingsSchema(
-        address, port, transport, password, timeout, encoding, records, logRead, logAudit)
+        address, port, transport, password, timeout, encoding, records, logRead, logAudit, credentials, clearLog,
+        unlockUnit)
 
     let host: String
     let portNumber: UInt16
@@ -42,6 +54,9 @@ public struct ZKTecoSettings: DriverSettings {
     let recordLayout: RecordChoice
     let logReadChoice: LogReadChoice
     let auditInterval: Duration
+    let allowsCredentials: Bool
+    let allowsClearing: Bool
+    let unlockUnit: UnlockUnit
 
     func endpoint(_ kind: Endpoint.Kind) -> Endpoint { Endpoint(kind, host: host, port: portNumber) }
 
@@ -57,6 +72,9 @@ public struct ZKTecoSettings: DriverSettings {
         recordLayout = try values.value(Self.records)
         logReadChoice = try values.value(Self.logRead)
         auditInterval = try values.value(Self.logAudit)
+        allowsCredentials = try values.value(Self.credentials)
+        allowsClearing = try values.value(Self.clearLog)
+        unlockUnit = try values.value(Self.unlockUnit)
         guard let key = UInt32(try values.value(Self.password).reveal()) else {
             throw values.error(
                 "password", "a comm key is a number from 0 to 4294967295", code: "wrong-form",
@@ -69,6 +87,11 @@ public struct ZKTecoSettings: DriverSettings {
 /// What carries the packets.
 public enum TransportChoice: String, Sendable, Hashable, CaseIterable {
     case auto, tcp, udp
+}
+
+/// The unit of an unlock command.
+public enum UnlockUnit: String, Sendable, Hashable, CaseIterable {
+    case tenths, seconds
 }
 
 /// The layout of the log's records, as the settings name it.

@@ -1,13 +1,15 @@
 /// A device whose log can be cleared, once everything in it is on stable storage elsewhere. Off unless the device's
 /// settings allow it.
 ///
-/// The host calls, in this order: a poll to the end; ``holdRecording(for:)``; a poll of the rest;
+/// The host calls, in this order: ``checkClearingIsAllowed()``; a poll to the end; ``holdRecording(for:)``; a poll of the rest;
 /// ``cursorForClearing(_:)``, whose cursor it stores; ``clearLog(coveredBy:)``; and ``releaseRecording()`` on every path.
 /// The next poll then finds a log that begins anew and says so with ``SourceReset/Reason/logCleared``.
 public protocol LogClearing: PollingSession {
+    /// - Throws: ``DeviceFault/Code/notAllowed`` unless the settings allow clearing.
+    func checkClearingIsAllowed() throws(DeviceFault)
+
     /// Keeps people from punching.
     /// - Parameter limit: after which the device lets them again by itself, where it can.
-    /// - Throws: ``DeviceFault/Code/notAllowed`` unless the settings allow clearing.
     func holdRecording(for limit: Duration) async throws(DeviceFault)
 
     /// Lets people punch again. Never throws: what fails here is mended when the next session opens.

@@ -18,6 +18,7 @@ struct LogClearance: Sendable {
     /// - Throws: ``DeviceFault/Code/rejected`` when something in the log is not in the journal, and nothing is cleared.
     func run(_ session: any LogClearing) async throws(DeviceFault) -> ClearedLog {
         var cleared = ClearedLog(records: 0, new: 0)
+        try session.checkClearingIsAllowed()
         // Without disturbing anybody: this may take long.
         cleared.new += try await poll(session).journaled
         try await checkFloor()

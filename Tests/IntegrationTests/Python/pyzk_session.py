@@ -7,6 +7,7 @@ import json
 import sys
 
 from zk import ZK
+from zk.finger import Finger
 from zk.exception import ZKErrorResponse
 
 
@@ -92,6 +93,24 @@ def write_user(connection):
     }
 
 
+def template(finger):
+    return {"uid": finger.uid, "finger": finger.fid, "valid": finger.valid, "bytes": finger.template.hex()}
+
+
+def save_templates(connection, text):
+    """Writes templates of one person as pyzk does, from JSON {"uid": 1, "templates": [{"finger": 0, "bytes": "…"}]}."""
+    wanted = json.loads(text)
+    fingers = [
+        Finger(wanted["uid"], item["finger"], 1, bytes.fromhex(item["bytes"])) for item in wanted["templates"]]
+    connection.save_user_template(wanted["uid"], fingers)
+    return [template(finger) for finger in connection.get_templates() if finger.uid == wanted["uid"]]
+
+
+def put_user(connection, text):
+    connection.set_user(**json.loads(text))
+    return True
+
+
 def live(connection, count):
     events = []
     for event in connection.live_capture(new_timeout=10):
@@ -125,6 +144,9 @@ def main():
         "attendance": lambda: [record(entry) for entry in connection.get_attendance()],
         "clock": lambda: clock(connection, argument),
         "write-user": lambda: write_user(connection),
+        "templates": lambda: [template(finger) for finger in connection.get_templates()],
+        "save-templates": lambda: save_templates(connection, argument),
+        "put-user": lambda: put_user(connection, argument),
         "live": lambda: live(connection, int(argument)),
         "clear": lambda: [connection.clear_attendance(), len(connection.get_attendance())],
         "restart": lambda: restart(connection),
