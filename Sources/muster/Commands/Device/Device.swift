@@ -5,7 +5,7 @@ internal import MusterHost
 /// `muster device DEVICE VERB`: the device comes first, so that a line is read like a sentence.
 struct Device: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Looks after one device: its people, clock, door, log and more.",
+        commandName: "device", abstract: "Looks after one device: its people, clock, door, log and more.",
         usage: "muster device DEVICE VERB [options]",
         discussion: """
             \(DeviceVerbs.overview)
@@ -56,7 +56,7 @@ struct DeviceVerbs: ParsableCommand {
     /// Verbs and what they do, for the help of the command above.
     static var overview: String {
         let verbs = configuration.subcommands.map { verb in
-            let name = verb.configuration.commandName ?? verb._commandName
+            let name = verb.configuration.commandName ?? ""
             return "  \(name)\(String(repeating: " ", count: max(1, 12 - name.count)))\(verb.configuration.abstract)"
         }
         return verbs.joined(separator: "\n")

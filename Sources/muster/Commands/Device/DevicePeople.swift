@@ -9,7 +9,8 @@ struct DevicePeople: ParsableCommand {
         subcommands: [List.self, Put.self, Delete.self, Enable.self, Disable.self], defaultSubcommand: List.self)
 
     struct List: DeviceVerb {
-        static let configuration = CommandConfiguration(abstract: "Lists who is enrolled. Shows no passwords.")
+        static let configuration = CommandConfiguration(
+            commandName: "list", abstract: "Lists who is enrolled. Shows no passwords.")
 
         @OptionGroup var common: DeviceCommonOptions
 
@@ -39,7 +40,7 @@ struct DevicePeople: ParsableCommand {
 
     struct Put: DeviceVerb {
         static let configuration = CommandConfiguration(
-            abstract: "Adds somebody, or changes who has this code.",
+            commandName: "put", abstract: "Adds somebody, or changes who has this code.",
             discussion: "What is not named stays as it is. Nobody else is touched.")
 
         @OptionGroup var common: DeviceCommonOptions
@@ -98,7 +99,7 @@ struct DevicePeople: ParsableCommand {
 
     struct Delete: DeviceVerb {
         static let configuration = CommandConfiguration(
-            abstract: "Removes somebody with their templates. Punches stay.")
+            commandName: "delete", abstract: "Removes somebody with their templates. Punches stay.")
 
         @OptionGroup var common: DeviceCommonOptions
         @Argument(help: "The user id.")
@@ -112,7 +113,7 @@ struct DevicePeople: ParsableCommand {
     }
 
     struct Enable: DeviceVerb {
-        static let configuration = CommandConfiguration(abstract: "Lets somebody punch again.")
+        static let configuration = CommandConfiguration(commandName: "enable", abstract: "Lets somebody punch again.")
 
         @OptionGroup var common: DeviceCommonOptions
         @Argument(help: "The user id.")
@@ -122,7 +123,8 @@ struct DevicePeople: ParsableCommand {
     }
 
     struct Disable: DeviceVerb {
-        static let configuration = CommandConfiguration(abstract: "Keeps somebody from punching, and keeps the person.")
+        static let configuration = CommandConfiguration(
+            commandName: "disable", abstract: "Keeps somebody from punching, and keeps the person.")
 
         @OptionGroup var common: DeviceCommonOptions
         @Argument(help: "The user id.")

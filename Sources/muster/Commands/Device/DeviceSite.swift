@@ -8,7 +8,8 @@ struct DeviceDoor: ParsableCommand {
         subcommands: [State.self, Unlock.self], defaultSubcommand: State.self)
 
     struct State: DeviceVerb {
-        static let configuration = CommandConfiguration(abstract: "Shows whether the door stands open.")
+        static let configuration = CommandConfiguration(
+            commandName: "state", abstract: "Shows whether the door stands open.")
 
         @OptionGroup var common: DeviceCommonOptions
 
@@ -21,7 +22,7 @@ struct DeviceDoor: ParsableCommand {
 
     struct Unlock: DeviceVerb {
         static let configuration = CommandConfiguration(
-            abstract: "Unlocks the door for some seconds.",
+            commandName: "unlock", abstract: "Unlocks the door for some seconds.",
             discussion: "Devices differ in the unit that they are sent: the setting unlock_unit of the driver.")
 
         @OptionGroup var common: DeviceCommonOptions

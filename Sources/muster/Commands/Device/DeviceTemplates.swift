@@ -12,7 +12,8 @@ struct DeviceTemplates: ParsableCommand {
         subcommands: [List.self, Save.self, Restore.self, Delete.self], defaultSubcommand: List.self)
 
     struct List: DeviceVerb {
-        static let configuration = CommandConfiguration(abstract: "Lists whose fingers are enrolled.")
+        static let configuration = CommandConfiguration(
+            commandName: "list", abstract: "Lists whose fingers are enrolled.")
 
         @OptionGroup var common: DeviceCommonOptions
         @Option(help: "Only of this person.")
@@ -44,7 +45,7 @@ struct DeviceTemplates: ParsableCommand {
 
     struct Save: DeviceVerb {
         static let configuration = CommandConfiguration(
-            abstract: "Saves templates into a new file that only you can read.")
+            commandName: "save", abstract: "Saves templates into a new file that only you can read.")
 
         @OptionGroup var common: DeviceCommonOptions
         @Argument(help: "The file to make.")
@@ -67,6 +68,7 @@ struct DeviceTemplates: ParsableCommand {
 
     struct Restore: DeviceVerb {
         static let configuration = CommandConfiguration(
+            commandName: "restore",
             abstract: "Writes templates of a file to the device, for people who are enrolled there.")
 
         @OptionGroup var common: DeviceCommonOptions
@@ -111,7 +113,8 @@ struct DeviceTemplates: ParsableCommand {
     }
 
     struct Delete: DeviceVerb {
-        static let configuration = CommandConfiguration(abstract: "Removes templates of a person.")
+        static let configuration = CommandConfiguration(
+            commandName: "delete", abstract: "Removes templates of a person.")
 
         @OptionGroup var common: DeviceCommonOptions
         @Argument(help: "The user id.")
