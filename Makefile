@@ -1,6 +1,6 @@
 # The words of the README. Every step builds with the same flags, so that no step undoes another's work.
 .DEFAULT_GOAL := help
-.PHONY: help deps test-deps build build-tests run test lint format check-examples release bench kill9 oracle \
+.PHONY: help deps test-deps build build-tests run test lint format check-examples release deb bench kill9 oracle \
 	reload-storm terminal-faults disk-full failed-sync fuzz simulate clean
 
 # A target that imports what it does not declare fails to build.
@@ -39,6 +39,14 @@ format: ## lays the sources out
 
 check-examples: build ## the examples are valid configurations
 	@for file in examples/*.yaml; do $(MUSTER) check --config "$$file" || exit; done
+
+# The Swift runtime inside, so that the target machine needs no toolchain. A build directory of its own: other flags
+# would build everything anew.
+DEB_FLAGS := -c release --product muster --static-swift-stdlib --scratch-path .build/static
+
+deb: deps ## a Debian package in .build/, with unit, user, man page and completions
+	swift build $(DEB_FLAGS) $(BUILD_FLAGS)
+	examples/packaging/debian/build.sh .build/static/release/muster .build
 
 release: deps ## an optimised binary at .build/release/muster
 	swift build -c release --product muster $(BUILD_FLAGS)
