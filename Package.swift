@@ -22,6 +22,11 @@ let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
 let sqlite = Target.Dependency.product(name: "GRDBSQLite", package: "GRDB.swift")
 let asyncHTTPClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
 let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
+let coreMetrics = Target.Dependency.product(name: "CoreMetrics", package: "swift-metrics")
+let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
+let hummingbirdCore = Target.Dependency.product(name: "HummingbirdCore", package: "hummingbird")
+let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
+let nioHTTPTypes = Target.Dependency.product(name: "NIOHTTPTypes", package: "swift-nio-extras")
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 
@@ -36,10 +41,15 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        // Without its traits it needs neither the configuration library nor the whole of Foundation.
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
         .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     ],
@@ -63,6 +73,8 @@ let package = Package(
         .target(
             name: "Web", dependencies: ["DeviceKit", asyncHTTPClient, crypto, nioCore, nioHTTP1, nioSSL],
             swiftSettings: settings),
+        // Sealed passwords for the configuration.
+        .target(name: "Secrets", dependencies: ["DeviceKit", crypto], swiftSettings: settings),
 
         // Alerts: what is told to whom and when, and the ways to people. Neither knows the host.
         .target(name: "Alerts", dependencies: ["DeviceKit"], swiftSettings: settings),
@@ -78,14 +90,25 @@ let package = Package(
         .target(
             name: "MusterHost",
             dependencies: [
-                "Alerts", "DeviceKit", "Journal", "YAML", nioCore, nioPosix, logging, serviceLifecycle, unixSignals,
+                "Alerts", "DeviceKit", "Journal", "YAML", coreMetrics, nioCore, nioPosix, logging, serviceLifecycle,
+                unixSignals,
+            ],
+            swiftSettings: settings),
+        // The page of metrics, as a backend of swift-metrics that knows nothing of punches.
+        .target(name: "PrometheusText", dependencies: [coreMetrics], swiftSettings: settings),
+        .target(
+            name: "MusterAPI",
+            dependencies: [
+                "DeviceKit", "Journal", "MusterHost", "PrometheusText", crypto, httpTypes, hummingbird, hummingbirdCore,
+                logging, nioCore, nioHTTPTypes, serviceLifecycle,
             ],
             swiftSettings: settings),
         .executableTarget(
             name: "muster",
             dependencies: [
-                "AlertChannels", "Alerts", "DeviceKit", "Journal", "MusterHost", "Postgres", "Sinks", "SimulatorDriver",
-                "YAML", "ZKTecoDriver",
+                "AlertChannels", "Alerts", "DeviceKit", "Journal", "MusterAPI", "MusterHost", "Postgres", "Secrets",
+                "Sinks", "SimulatorDriver", "YAML",
+                "ZKTecoDriver",
                 "ZKTecoEmulator",
                 argumentParser, logging,
             ],
@@ -109,6 +132,7 @@ let package = Package(
             name: "MusterHostTests",
             dependencies: [
                 "Alerts", "DeviceKit", "DeviceKitTesting", "Journal", "MusterHost", nioCore, nioPosix, logging,
+                serviceLifecycle,
             ],
             swiftSettings: settings),
 
@@ -129,6 +153,9 @@ let package = Package(
             swiftSettings: settings),
         .testTarget(name: "MailTests", dependencies: ["DeviceKit", "Mail"], swiftSettings: settings),
         .testTarget(
+            name: "PrometheusTextTests", dependencies: ["PrometheusText", coreMetrics], swiftSettings: settings),
+        .testTarget(name: "SecretsTests", dependencies: ["DeviceKit", "Secrets"], swiftSettings: settings),
+        .testTarget(
             name: "SimulatorTests", dependencies: ["DeviceKit", "DeviceKitTesting", "SimulatorDriver"],
             swiftSettings: settings),
         // A fleet on virtual time: the machines of the host against modelled terminals. A library, so that the tests run a
@@ -142,13 +169,18 @@ let package = Package(
         .testTarget(
             name: "SimulationTests", dependencies: ["FleetSimulation"], path: "Tests/SimulationTests/Tests",
             swiftSettings: settings),
-        .testTarget(name: "MusterTests", dependencies: ["DeviceKit", "muster"], swiftSettings: settings),
+        .testTarget(
+            name: "MusterTests", dependencies: ["DeviceKit", "MusterHost", "muster", logging], swiftSettings: settings),
+        .testTarget(
+            name: "MusterAPITests", dependencies: ["MusterAPI", "MusterHost", crypto, httpTypes],
+            swiftSettings: settings),
         // Real sockets, child processes and other people's clients; the tests start and stop what they need.
         .testTarget(
             name: "IntegrationTests",
             dependencies: [
                 "DeviceKit", "DeviceKitTesting", "Journal", "MusterHost", "SimulatorDriver", "Sinks", "ZKTecoDriver",
-                "ZKTecoEmulator", "muster", "AlertChannels", "Alerts", "Mail", "Web", logging,
+                "ZKTecoEmulator", "muster", "AlertChannels", "Alerts", "Mail", "Web", asyncHTTPClient, logging, nioCore,
+                nioHTTP1,
             ],
             resources: [.copy("Python")], swiftSettings: settings),
     ]

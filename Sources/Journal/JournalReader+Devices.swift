@@ -35,6 +35,24 @@ extension JournalReader {
         }
     }
 
+    /// The time of each device's newest punch until an instant; devices without one are left out.
+    public func lastPunchTimes(until instant: Instant) async throws(JournalError) -> [DeviceID: Instant] {
+        try await read { database in
+            // One look into the index for each device.
+            let rows = try Row.fetchAll(
+                database,
+                sql: """
+                    SELECT name, (SELECT max(time) FROM punches WHERE device = devices.id AND time <= ?) FROM devices
+                    """, arguments: [instant.millisecondsSince1970])
+            var result: [DeviceID: Instant] = [:]
+            for row in rows {
+                guard let device = DeviceID(row[0] as String), let time: Int64 = row[1] else { continue }
+                result[device] = Instant(millisecondsSince1970: time)
+            }
+            return result
+        }
+    }
+
     public func status(for device: DeviceID) async throws(JournalError) -> DeviceStatus? {
         try await read { database in
             let text = try String.fetchOne(

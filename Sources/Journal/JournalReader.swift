@@ -52,6 +52,15 @@ public final class JournalReader: Sendable {
         try await read { try Self.latestPosition($0) }
     }
 
+    /// Bytes that the journal's rows take, free pages left out.
+    public func usedByteCount() async throws(JournalError) -> Int {
+        try await read { database in
+            let pages = try Int.fetchOne(database, sql: "PRAGMA page_count") ?? 0
+            let free = try Int.fetchOne(database, sql: "PRAGMA freelist_count") ?? 0
+            return (pages - free) * (try Int.fetchOne(database, sql: "PRAGMA page_size") ?? 4_096)
+        }
+    }
+
     /// How many punches a query would find.
     public func count(_ filter: Filter = Filter()) async throws(JournalError) -> Int {
         let query = PunchQuery(filter)

@@ -31,13 +31,7 @@ public struct RetentionStep: Sendable, Hashable {
 
 extension PunchJournal {
     /// Bytes that the journal's rows take, free pages left out.
-    public func usedByteCount() async throws(JournalError) -> Int {
-        try await reader.read { database in
-            let pages = try Int.fetchOne(database, sql: "PRAGMA page_count") ?? 0
-            let free = try Int.fetchOne(database, sql: "PRAGMA freelist_count") ?? 0
-            return (pages - free) * (try Int.fetchOne(database, sql: "PRAGMA page_size") ?? 4_096)
-        }
-    }
+    public func usedByteCount() async throws(JournalError) -> Int { try await reader.usedByteCount() }
 
     /// Forgets punches, the oldest first, a thousand at a time so that captures do not wait. Their identities stay, so
     /// that a device that sends them again brings nothing new.

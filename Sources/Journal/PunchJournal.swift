@@ -59,6 +59,9 @@ public final class PunchJournal: Sendable {
         try await queue.commit(entry).get()
     }
 
+    /// Returns once the writing connection has answered. Writes nothing, so that a full disk does not matter.
+    public func ping() async throws(JournalError) { try await change { _, _ in } }
+
     /// Where to read a device's log on; `nil` before its first page.
     public func cursor(for device: DeviceID) async throws(JournalError) -> StoredCursor? {
         try await reader.cursor(for: device)

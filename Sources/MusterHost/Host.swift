@@ -13,6 +13,7 @@ public struct Host: Sendable {
     public let configuration: HostConfiguration
     public let log: Logger
     private let source: ConfigurationSource?
+    private let extensions: HostExtensions
     private let overrun: @Sendable () -> Void
 
     /// What the whole shutdown may take. What is not delivered by then is delivered after the next start.
@@ -20,15 +21,18 @@ public struct Host: Sendable {
 
     /// - Parameters:
     ///   - source: where the configuration came from: ``run(for:)`` then follows changes of it.
+    ///   - extensions: what other modules bring.
     ///   - overrun: the shutdown takes longer than ``drainLimit``; the process should end at once, which loses nothing,
     ///     because everything that was acknowledged is in the journal.
     public init(
         _ configuration: HostConfiguration, source: ConfigurationSource? = nil, log: Logger,
+        extensions: HostExtensions = HostExtensions(),
         overrun: @escaping @Sendable () -> Void
     ) {
         self.configuration = configuration
         self.source = source
         self.log = log
+        self.extensions = extensions
         self.overrun = overrun
     }
 
@@ -42,20 +46,32 @@ public struct Host: Sendable {
         let delivery = try DeliveryService(configuration, services: services)
         let fleet = Fleet(configuration.devices, services: services)
         let alerts = try await AlertRunner(configuration, services: services)
-        let drain = DrainWatch(limit: Self.drainLimit, log: log, overrun: overrun)
+        let health = HostHealth()
+        let instruments = HostInstruments(extensions.metrics)
+        services.events.add(health)
+        services.events.add(instruments)
         let live = LiveConfiguration(configuration)
+        let view = HostView(services, health: health, instruments: instruments) { live.configuration }
+        let drain = DrainWatch(limit: Self.drainLimit, log: log, overrun: overrun)
         let reloader = source.map {
-            Reloader(live, source: $0, followers: [delivery, fleet, alerts], time: services.time, log: log)
+            Reloader(
+                live, source: $0, followers: [delivery, fleet, alerts], time: services.time, log: log,
+                redactor: extensions.redactor, health: health)
         }
-        var parts: [any Service] = [
+        var parts: [any Service] = extensions.parts.map { $0(view) }
+        parts += [
             AlertService(runner: alerts), delivery,
             KeeperService(keeper: JournalKeeper(live: live, services: services)),
             ControlService(
                 desk: ControlDesk(
                     live, fleet: fleet, delivery: delivery, alerts: alerts, journal: services.journal,
-                    reloader: reloader),
+                    reloader: reloader, logLevel: extensions.logLevel),
                 directory: services.journal.directory, log: log),
-            FleetService(fleet: fleet), EndService(failure: failure, limit: limit, time: services.time),
+            FleetService(fleet: fleet),
+            HealthService(
+                health: health, manager: ServiceManager(), time: services.time, log: log,
+                parts: { HostHealth.parts(services.journal, fleet) }, summary: { HostHealth.summary(view.devices) }),
+            EndService(failure: failure, limit: limit, time: services.time),
         ]
         if let reloader, let source {
             parts += [
@@ -109,7 +125,7 @@ public struct Host: Sendable {
         let log = log
         return try await HostServices(
             journal: journal, dialer: SocketDialer(), log: log, devices: configuration.devices,
-            sites: configuration.sites,
+            sites: configuration.sites, metrics: extensions.metrics, redactor: extensions.redactor,
             onFatal: { error in
                 log.critical("the journal failed: the host stops", metadata: ["error": "\(error)"])
                 failure.set(error)

@@ -42,6 +42,12 @@ package struct WebSettings: Sendable, Hashable {
         -> String
     {
         let text = try values.value(setting)
+        guard !holdsUser(text) else {
+            let error = values.error(
+                setting.key, "the address holds a user or a password", code: "secret-in-address",
+                hint: "leave it out of the address: there is a setting of its own")
+            throw ConfigurationError(error.diagnostics.map { $0.masked(from: $0.mark.column) })
+        }
         guard let address = address(text) else {
             throw values.error(
                 setting.key, "'\(text)' is not a web address", code: "wrong-form", hint: "write it as https://host/path"
@@ -59,6 +65,13 @@ package struct WebSettings: Sendable, Hashable {
                 setting.key, "is not a web address", code: "wrong-form", hint: "write it as https://host/path")
         }
         return Secret(address)
+    }
+
+    /// `https://user:password@host`
+    private static func holdsUser(_ text: String) -> Bool {
+        guard let rest = ["https://", "http://"].first(where: { text.hasPrefix($0) }).map({ text.dropFirst($0.count) })
+        else { return false }
+        return rest.prefix { $0 != "/" && $0 != "?" }.contains("@")
     }
 
     private static func address(_ text: String) -> String? {

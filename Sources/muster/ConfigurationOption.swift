@@ -3,6 +3,7 @@ internal import DeviceKit
 internal import Foundation
 internal import Journal
 internal import MusterHost
+internal import Secrets
 
 /// `--config`, and what every command does with it.
 struct ConfigurationOption: ParsableArguments {
@@ -16,11 +17,15 @@ struct ConfigurationOption: ParsableArguments {
     static var loader: ConfigurationLoader {
         ConfigurationLoader(
             drivers: BuiltIns.drivers, sinks: BuiltIns.sinks, channels: BuiltIns.channels,
-            environment: ProcessInfo.processInfo.environment)
+            environment: ProcessInfo.processInfo.environment,
+            secrets: { VaultSecrets(vault: SecretVault.ofProcess(directory: $0)) })
     }
 
     /// The configuration; problems go to standard error.
-    func load() throws -> HostConfiguration {
+    func load() throws -> HostConfiguration { try loadWhole().configuration }
+
+    /// The configuration with what keeps its secrets out of the log.
+    func loadWhole() throws -> LoadedConfiguration {
         guard FileManager.default.fileExists(atPath: path) else {
             throw Failure(
                 Exit.configuration, "there is no \(path): make one with muster init, or name it with --config")
@@ -32,12 +37,17 @@ struct ConfigurationOption: ParsableArguments {
         }
         let warnings = loading.report.diagnostics.filter { $0.severity == .warning }
         for warning in warnings { StandardError.write("\(warning)\n") }
-        return configuration
+        return LoadedConfiguration(configuration: configuration, redactor: loading.redactor)
     }
 
     func reader(_ configuration: HostConfiguration) throws -> JournalReader {
         try JournalReader(DataDirectory(path: configuration.dataDirectory))
     }
+}
+
+struct LoadedConfiguration {
+    let configuration: HostConfiguration
+    let redactor: Redactor
 }
 
 extension HostConfiguration {

@@ -13,6 +13,6 @@ struct Muster: AsyncParsableCommand {
             Run.self, Check.self, Init.self, Discover.self, Test.self, Sync.self, Device.self, Devices.self,
             Status.self, Reload.self,
             Punches.self, AlertsCommand.self, DeadLetters.self, Replay.self, Drivers.self, Schema.self, Emulate.self,
-            Import.self, Console.self,
+            Import.self, SecretCommand.self, TokenCommand.self, LogLevelCommand.self, Console.self,
         ])
 }

@@ -17,11 +17,14 @@ public struct ConfigurationNode: Sendable, Hashable {
         public let isQuoted: Bool
         /// What stood in the file when `text` was substituted, for example `${PORT}`.
         public let origin: String?
+        /// A secret was put into `text`: it must not be shown, whatever setting it is for.
+        public let isSecret: Bool
 
-        public init(_ text: String, isQuoted: Bool = false, origin: String? = nil) {
+        public init(_ text: String, isQuoted: Bool = false, origin: String? = nil, isSecret: Bool = false) {
             self.text = text
             self.isQuoted = isQuoted
             self.origin = origin
+            self.isSecret = isSecret
         }
     }
 
@@ -83,6 +86,16 @@ public struct ConfigurationNode: Sendable, Hashable {
 }
 
 extension ConfigurationNode {
+    /// Whether a secret was put into this value or into a part of it.
+    var holdsSecret: Bool {
+        switch value {
+        case .null, .invalid: false
+        case .scalar(let scalar): scalar.isSecret
+        case .sequence(let nodes): nodes.contains { $0.holdsSecret }
+        case .mapping(let members): members.contains { $0.node.holdsSecret }
+        }
+    }
+
     /// A problem of this value.
     public func error(_ message: String, code: String = "invalid", hint: String? = nil) -> ConfigurationError {
         ConfigurationError(Diagnostic(code: code, at: mark, path: path, message, hint: hint ?? originHint))

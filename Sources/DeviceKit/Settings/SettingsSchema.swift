@@ -47,8 +47,9 @@ public struct SettingsSchema: Sendable {
             do throws(ConfigurationError) {
                 let member = given[setting.key]
                 let value = try value(of: setting, member, in: node)
+                let isHidden = member?.node.holdsSecret ?? false
                 entries[setting.key] = SettingsValues.Entry(
-                    value: value, text: setting.text(of: value), node: member?.node)
+                    value: value, text: isHidden ? Self.redacted : setting.text(of: value), node: member?.node)
                 // A secret that is the default, such as `password: 0`, is none.
                 let isDefault = setting.fallbackValue.map { AnyHashable($0) == AnyHashable(value) } ?? false
                 if setting.documentation.isSecret, !isDefault { problems += Self.clearSecrets(member?.node) }
@@ -107,9 +108,12 @@ public struct SettingsSchema: Sendable {
         let warning = Diagnostic(
             .warning, code: Self.clearSecretCode, at: node.mark, path: node.path,
             "a secret stands in the file in clear",
-            hint: "write ${NAME} or ${file:path} instead")
+            hint: "keep it with muster secret set NAME and write ${secret:NAME}; or write ${NAME} or ${file:path}")
         return [warning.masked(from: node.mark.column)]
     }
+
+    /// What stands in listings in the place of a secret.
+    package static let redacted = "<redacted>"
 
     /// The code of the warning about a secret in clear; lines that hold one are masked in other messages too.
     package static let clearSecretCode = "secret-in-clear"

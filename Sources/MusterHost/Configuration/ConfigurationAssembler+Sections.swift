@@ -6,10 +6,35 @@ extension ConfigurationAssembler {
         typealias Keys = ConfigurationKeys.HTTP
         let member = section(ConfigurationKeys.Root.http, in: members)
         let node = member?.node ?? ConfigurationNode(.null, at: rootMark, path: ConfigurationKeys.Root.http)
-        guard let values = Keys.schema.decode(node, owner: member?.keyMark, reportingTo: &report),
-            let listen = try? values.value(Keys.listen)
-        else { return nil }
-        return HostConfiguration.HTTP(listen: listen)
+        guard let values = Keys.schema.decode(node, owner: member?.keyMark, reportingTo: &report) else { return nil }
+        do throws(ConfigurationError) {
+            let http = HostConfiguration.HTTP(
+                isEnabled: try values.value(Keys.enabled), listen: try values.value(Keys.listen),
+                tokens: try values.value(Keys.tokens))
+            if http.isEnabled, !http.listen.isLoopback, http.tokens.isEmpty {
+                throw values.error(
+                    Keys.listen.key, "other machines can reach \(http.listen), and there are no tokens",
+                    code: "open-to-all",
+                    hint: "make a token with muster token new and write it under tokens:, or listen on 127.0.0.1")
+            }
+            return http
+        } catch {
+            report += error.diagnostics
+            return nil
+        }
+    }
+
+    mutating func readLog(_ members: [ConfigurationNode.Member]) -> HostConfiguration.Log? {
+        typealias Keys = ConfigurationKeys.Log
+        let member = section(ConfigurationKeys.Root.log, in: members)
+        let node = member?.node ?? ConfigurationNode(.null, at: rootMark, path: ConfigurationKeys.Root.log)
+        guard let values = Keys.schema.decode(node, owner: member?.keyMark, reportingTo: &report) else { return nil }
+        do throws(ConfigurationError) {
+            return HostConfiguration.Log(format: try values.value(Keys.format), level: try values.value(Keys.level))
+        } catch {
+            report += error.diagnostics
+            return nil
+        }
     }
 
     mutating func readJournal(_ members: [ConfigurationNode.Member]) -> HostConfiguration.Journal? {

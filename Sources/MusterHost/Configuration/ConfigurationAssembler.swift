@@ -12,6 +12,7 @@ struct ConfigurationAssembler {
     struct Root {
         var data: String
         var http: HostConfiguration.HTTP
+        var log: HostConfiguration.Log
         var journal: HostConfiguration.Journal
         var alerts: AlertConfiguration
     }
@@ -51,6 +52,7 @@ struct ConfigurationAssembler {
         let values = Keys.schema.decode(members, of: root, otherKeys: Keys.sections, reportingTo: &report)
         includes = includes(members)
         let http = readHTTP(members)
+        let log = readLog(members)
         let journal = readJournal(members)
         readSites(section(Keys.sites, in: members))
         readSinks(section(Keys.sinks, in: members))
@@ -62,8 +64,8 @@ struct ConfigurationAssembler {
             let alerts = readAlerts(members, zone: zone)
             if let defaults = section(Keys.defaults, in: members) { readDefaults(defaults) }
             readDevices(section(Keys.devices, in: members))
-            guard let values, let http, let journal else { return nil }
-            return Root(data: try values.value(Keys.data), http: http, journal: journal, alerts: alerts)
+            guard let values, let http, let log, let journal else { return nil }
+            return Root(data: try values.value(Keys.data), http: http, log: log, journal: journal, alerts: alerts)
         } catch {
             report += error.diagnostics
             return nil
@@ -122,7 +124,7 @@ struct ConfigurationAssembler {
         let directory = ConfigurationPath.directory(of: rootMark.file)
         var configuration = HostConfiguration(
             dataDirectory: ConfigurationPath.resolve(root.data, from: directory),
-            baseDirectory: directory.isEmpty ? "." : directory, http: root.http, journal: root.journal,
+            baseDirectory: directory.isEmpty ? "." : directory, http: root.http, log: root.log, journal: root.journal,
             alerts: root.alerts, sinks: sinks,
             devices: devices.compactMap(\.device), files: files)
         configuration.sites = sites

@@ -14,13 +14,14 @@ enum ConfigurationKeys {
         static let schema = SettingsSchema(data, timezone, include)
 
         static let http = "http"
+        static let log = "log"
         static let journal = "journal"
         static let alerts = "alerts"
         static let defaults = "defaults"
         static let sites = "sites"
         static let sinks = "sinks"
         static let devices = "devices"
-        static let sections = [http, journal, alerts, defaults, sites, sinks, devices]
+        static let sections = [http, log, journal, alerts, defaults, sites, sinks, devices]
     }
 
     enum Journal {
@@ -42,10 +43,33 @@ enum ConfigurationKeys {
     }
 
     enum HTTP {
+        static let enabled = Setting.bool("enabled", default: true, "Whether health and metrics are served over HTTP.")
         static let listen = Setting<ListenAddress>(
             "listen", .listenAddress, default: ListenAddress("127.0.0.1:8080"),
-            "Reserved: address and port of the HTTP interface, which this version does not serve yet.")
-        static let schema = SettingsSchema(listen)
+            "Address and port of the HTTP interface. Other machines reach it only with tokens.")
+        static let tokens = Setting<[AccessToken]>(
+            "tokens", .accessTokens, default: [],
+            "Who may ask; muster token new makes one. Without any, everybody on this machine may.",
+            example: "[{name: prometheus, role: viewer, sha256: …}]")
+        static let schema = SettingsSchema(enabled, listen, tokens)
+
+        enum Token {
+            static let name = Setting.string("name", "Whose token it is.", maximumLength: 64, example: "prometheus")
+            static let role = Setting<AccessToken.Role>.choice(
+                "role", default: .viewer, "viewer reads, operator also starts work, admin also changes things.")
+            static let digest = Setting<[UInt8]>("sha256", .digest, "SHA-256 of the token, in hexadecimal.")
+            static let schema = SettingsSchema(name, role, digest)
+        }
+    }
+
+    enum Log {
+        static let format = Setting<LogFormat>.choice(
+            "format",
+            "text for people, json for programs, journal for systemd; by itself what fits where the lines go."
+        ).optional
+        static let level = Setting<LogLevel>.choice(
+            "level", default: .info, "What is logged; muster log-level changes it while the host runs.")
+        static let schema = SettingsSchema(format, level)
     }
 
     enum Site {
@@ -240,6 +264,60 @@ extension SettingType where Value == ListenAddress {
                 }
                 return address
             })
+    }
+}
+
+extension SettingType where Value == [UInt8] {
+    /// 64 hexadecimal digits.
+    static var digest: SettingType<[UInt8]> {
+        SettingType(
+            name: "64 hexadecimal digits",
+            schema: .object(["type": "string", "pattern": .string(#"^[0-9A-Fa-f]{64}$|\$\{"#)]),
+            write: { .string(HexDump.hex($0)) },
+            read: { node throws(ConfigurationError) in
+                let text = try node.scalar("64 hexadecimal digits").text
+                guard let bytes = HexDump.bytes(text), bytes.count == 32 else {
+                    throw node.error(
+                        "is not the SHA-256 of a token: it has 64 hexadecimal digits", code: "wrong-form",
+                        hint: "muster token new prints the digest beside the token")
+                }
+                return bytes
+            })
+    }
+}
+
+extension SettingType where Value == [AccessToken] {
+    /// Mappings with `name`, `role` and `sha256`.
+    static var accessTokens: SettingType<[AccessToken]> {
+        let keys = ConfigurationKeys.HTTP.Token.schema
+        return SettingType(
+            name: "list of tokens",
+            schema: .object(["type": "array", "items": keys.jsonSchema, "maxItems": 100]),
+            write: { .array($0.map { .string($0.name) }) },
+            read: { node throws(ConfigurationError) in
+                let nodes = try node.elements()
+                guard nodes.count <= 100 else { throw node.error("has more than 100 tokens", code: "out-of-range") }
+                var tokens: [AccessToken] = []
+                var report: [Diagnostic] = []
+                for node in nodes {
+                    guard let values = keys.decode(node, reportingTo: &report) else { continue }
+                    let token = try AccessToken(values)
+                    if tokens.contains(where: { $0.name == token.name }) {
+                        report += node.error("there is a token of the name '\(token.name)' already").diagnostics
+                    }
+                    tokens.append(token)
+                }
+                guard !report.contains(where: { $0.severity == .error }) else { throw ConfigurationError(report) }
+                return tokens
+            })
+    }
+}
+
+extension AccessToken {
+    fileprivate init(_ values: SettingsValues) throws(ConfigurationError) {
+        typealias Keys = ConfigurationKeys.HTTP.Token
+        self.init(
+            name: try values.value(Keys.name), role: try values.value(Keys.role), digest: try values.value(Keys.digest))
     }
 }
 

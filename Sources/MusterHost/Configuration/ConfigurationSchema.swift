@@ -20,7 +20,8 @@ public enum ConfigurationSchema {
         var schema = section(
             Keys.schema,
             [
-                (Keys.http, section(ConfigurationKeys.HTTP.schema, []), "Reserved for the HTTP interface."),
+                (Keys.http, section(ConfigurationKeys.HTTP.schema, []), "The HTTP interface: health and metrics."),
+                (Keys.log, section(ConfigurationKeys.Log.schema, []), "What is logged, and how."),
                 (
                     Keys.journal, section(ConfigurationKeys.Journal.schema, []),
                     "How long punches are kept, and how much room they may take."

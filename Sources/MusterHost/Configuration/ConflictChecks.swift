@@ -8,7 +8,7 @@ enum ConflictChecks {
         var found: [Diagnostic] = []
         for draft in drafts where draft.device?.isEnabled ?? true {
             guard let manifest = draft.driver?.manifest, let settings = draft.settings, let key = manifest.addressKey,
-                let address = settings.text(key)
+                let address = settings.text(key), address != SettingsSchema.redacted
             else { continue }
             let port = manifest.portKey.flatMap { settings.text($0) }
             let place = (port.map { "\(address):\($0)" } ?? address).lowercased()

@@ -6,8 +6,8 @@ public struct HostConfiguration: Sendable {
     public var dataDirectory: String
     /// Where the main file stands; relative paths of sinks start here.
     public var baseDirectory: String
-    /// Reserved: this version serves no HTTP.
     public var http: HTTP
+    public var log = Log()
     /// How much of the journal is kept.
     public var journal: Journal
     /// Places where devices hang, in the order of the file.
@@ -21,8 +21,30 @@ public struct HostConfiguration: Sendable {
     /// The main file and the included ones, as they were read.
     public var files: [String]
 
+    /// The HTTP interface.
     public struct HTTP: Sendable, Hashable {
+        public var isEnabled: Bool
         public var listen: ListenAddress
+        /// Who may ask. Empty on a loopback address only: whoever can reach it then may.
+        public var tokens: [AccessToken]
+
+        public init(isEnabled: Bool = true, listen: ListenAddress, tokens: [AccessToken] = []) {
+            self.isEnabled = isEnabled
+            self.listen = listen
+            self.tokens = tokens
+        }
+    }
+
+    /// What is logged, unless the command line says otherwise.
+    public struct Log: Sendable, Hashable {
+        /// `nil`: what fits where standard error goes.
+        public var format: LogFormat?
+        public var level: LogLevel
+
+        public init(format: LogFormat? = nil, level: LogLevel = .info) {
+            self.format = format
+            self.level = level
+        }
     }
 
     public struct Sink: Sendable {
@@ -234,4 +256,59 @@ public struct ListenAddress: Sendable, Hashable, CustomStringConvertible {
     }
 
     public var description: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
+
+    /// Only this machine can reach it.
+    public var isLoopback: Bool {
+        if host == "localhost" || host == "::1" { return true }
+        let parts = host.split(separator: ".", omittingEmptySubsequences: false)
+        return parts.count == 4 && parts.allSatisfy { UInt8($0) != nil } && parts[0] == "127"
+    }
+}
+
+/// A client of the HTTP interface. The token itself is not kept, only its digest.
+public struct AccessToken: Sendable, Hashable {
+    /// What it may do; each role may do what the ones before it may.
+    public enum Role: String, Sendable, Hashable, CaseIterable, Comparable {
+        /// Reads.
+        case viewer
+        /// Also starts work, such as polls.
+        case `operator`
+        /// Also changes the configuration.
+        case admin
+
+        public static func < (left: Role, right: Role) -> Bool { left.rank < right.rank }
+
+        private var rank: Int {
+            switch self {
+            case .viewer: 0
+            case .operator: 1
+            case .admin: 2
+            }
+        }
+    }
+
+    /// For logs and for people.
+    public var name: String
+    public var role: Role
+    /// SHA-256 of the token, 32 bytes.
+    public var digest: [UInt8]
+
+    public init(name: String, role: Role, digest: [UInt8]) {
+        self.name = name
+        self.role = role
+        self.digest = digest
+    }
+}
+
+public enum LogFormat: String, Sendable, Hashable, CaseIterable {
+    /// Lines for people.
+    case text
+    /// One JSON object a line.
+    case json
+    /// For systemd's journal, which has times of its own: the level as a prefix that it understands.
+    case journal
+}
+
+public enum LogLevel: String, Sendable, Hashable, CaseIterable {
+    case trace, debug, info, notice, warning, error, critical
 }

@@ -1,6 +1,6 @@
 import DeviceKit
 
-/// Puts environment variables and the contents of files in the place of `${…}`.
+/// Puts environment variables, the contents of files and secrets in the place of `${…}`.
 ///
 /// Only in texts of values: keys stay as they are, and what is put in is always text, never structure.
 struct Substitution {
@@ -10,9 +10,13 @@ struct Substitution {
 
     let environment: [String: String]
     let files: any ConfigurationFiles
+    /// Known once the data directory is.
+    var secrets: (any SecretSource)?
     private(set) var diagnostics: [Diagnostic] = []
-    /// The files of `${file:…}`, each once, in the order of the text.
+    /// The files of `${file:…}` and of secrets, each once, in the order of the text.
     private(set) var paths: [String] = []
+    /// Every secret that was put in, and where.
+    private(set) var usedSecrets: [UsedSecret] = []
     private var byteCount = 0
 
     init(environment: [String: String], files: any ConfigurationFiles) {
@@ -51,6 +55,7 @@ struct Substitution {
         var text = ""
         var isWhole = true
         var isOriginal = true
+        var isSecret = false
         for part in SubstitutionPart.parse(scalar.text) {
             if case .literal(let literal) = part {
                 text += literal
@@ -58,7 +63,12 @@ struct Substitution {
             }
             isOriginal = false
             do throws(SubstitutionProblem) {
-                text += try resolve(part, directory: directory)
+                let value = try resolve(part, directory: directory)
+                if case .secret = part {
+                    isSecret = true
+                    usedSecrets.append(UsedSecret(mark: node.mark, path: node.path, value: Secret(value)))
+                }
+                text += value
             } catch {
                 isWhole = false
                 diagnostics.append(
@@ -67,7 +77,8 @@ struct Substitution {
             }
         }
         guard isWhole else { return .invalid }
-        return .scalar(.init(text, isQuoted: scalar.isQuoted, origin: isOriginal ? nil : scalar.text))
+        return .scalar(
+            .init(text, isQuoted: scalar.isQuoted, origin: isOriginal ? nil : scalar.text, isSecret: isSecret))
     }
 
     private mutating func resolve(_ part: SubstitutionPart, directory: String) throws(SubstitutionProblem) -> String {
@@ -76,10 +87,7 @@ struct Substitution {
         case .literal(let literal): text = literal
         case .variable(let name, let fallback): text = try variable(name, fallback)
         case .file(let path): text = try contents(of: ConfigurationPath.resolve(path, from: directory))
-        case .secret(let name):
-            throw SubstitutionProblem(
-                code: "no-secrets", message: "${secret:\(name)}: the secret store is not in this version",
-                hint: "use an environment variable or ${file:path}")
+        case .secret(let name): text = try secret(name)
         case .malformed(let problem): throw problem
         }
         byteCount += text.utf8.count
@@ -101,6 +109,20 @@ struct Substitution {
                     ?? "set it, or give a default: ${\(name):-value}")
         }
         return value
+    }
+
+    private mutating func secret(_ name: String) throws(SubstitutionProblem) -> String {
+        guard let secrets else {
+            throw SubstitutionProblem(
+                code: "no-secrets", message: "${secret:\(name.shortened)} cannot stand here",
+                hint: "secrets are kept in the data directory: data: itself must do without")
+        }
+        for path in secrets.files where !paths.contains(path) { paths.append(path) }
+        do throws(SecretProblem) {
+            return try secrets.value(of: name).reveal()
+        } catch {
+            throw SubstitutionProblem(code: error.code, message: error.message, hint: error.hint)
+        }
     }
 
     private mutating func contents(of path: String) throws(SubstitutionProblem) -> String {
@@ -125,6 +147,13 @@ struct Substitution {
         while end.last == "\n" || end.last == "\r" { end = end.dropLast() }
         return String(end)
     }
+}
+
+/// Where a secret was put in.
+struct UsedSecret: Sendable {
+    let mark: SourceMark
+    let path: String
+    let value: Secret
 }
 
 struct SubstitutionProblem: Error, Hashable {
@@ -187,6 +216,8 @@ enum SubstitutionPart: Hashable {
         return .malformed(
             SubstitutionProblem(
                 code: "substitution", message: "'${\(String(body).shortened)}' is not understood",
-                hint: "known are ${NAME}, ${NAME:-default} and ${file:path}; write $${ for the characters themselves"))
+                hint:
+                    "known are ${NAME}, ${NAME:-default}, ${file:path} and ${secret:name}; write $${ for the characters themselves"
+            ))
     }
 }

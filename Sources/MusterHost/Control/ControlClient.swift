@@ -102,6 +102,14 @@ public struct ControlClient: Sendable {
         Int64(try await count(ControlRequest(verb: .alert, alert: order)))
     }
 
+    /// Sets what the host logs; without a level it only asks.
+    /// - Returns: the level that holds now.
+    public func logLevel(_ level: String?) async throws(Failure) -> String {
+        let answer = try await ask(ControlRequest(verb: .logLevel, level: level))
+        if let error = answer.error { throw .refused(error) }
+        return answer.level ?? ""
+    }
+
     private func count(_ request: ControlRequest) async throws(Failure) -> Int {
         let answer = try await ask(request)
         if let error = answer.error { throw .refused(error) }

@@ -1,5 +1,6 @@
 internal import DeviceKit
 internal import Journal
+internal import Logging
 
 /// Answers the command line for the running host.
 struct ControlDesk: Sendable {
@@ -10,12 +11,14 @@ struct ControlDesk: Sendable {
     private let journal: PunchJournal
     /// `nil` for a host that does not know where its configuration came from.
     private let reloader: Reloader?
+    private let logLevel: LogLevelSwitch
 
     init(
         _ live: LiveConfiguration, fleet: Fleet, delivery: DeliveryService, alerts: AlertRunner, journal: PunchJournal,
-        reloader: Reloader?
+        reloader: Reloader?, logLevel: LogLevelSwitch
     ) {
         self.live = live
+        self.logLevel = logLevel
         self.fleet = fleet
         self.delivery = delivery
         self.alerts = alerts
@@ -54,6 +57,7 @@ struct ControlDesk: Sendable {
             case .success(let number): return ControlAnswer(count: Int(number))
             case .failure(let refusal): return ControlAnswer(error: refusal.message)
             }
+        case .logLevel: return changeLogLevel(request.level)
         }
     }
 
@@ -83,6 +87,17 @@ struct ControlDesk: Sendable {
                 error: "the running host has no device \(request.devices.first ?? ""): restart it after a change")
         }
         return ControlAnswer(count: isDone ? 1 : 0)
+    }
+
+    /// Without a level only the one that holds is told.
+    private func changeLogLevel(_ name: String?) -> ControlAnswer {
+        if let name {
+            guard let level = Logger.Level(rawValue: name) else {
+                return ControlAnswer(error: "the running host knows no log level \(name.shortened)")
+            }
+            logLevel.level = level
+        }
+        return ControlAnswer(level: logLevel.level.rawValue)
     }
 
     private func deliverAgain(_ request: ControlRequest) async -> ControlAnswer {

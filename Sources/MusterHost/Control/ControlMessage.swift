@@ -4,7 +4,7 @@ internal import Foundation
 /// What the command line asks a running host: one JSON object a line, one answer a line.
 struct ControlRequest: Codable, Sendable, Hashable {
     enum Verb: String, Codable, Sendable {
-        case sync, ping, retry, discard, replay, accept, resume, command, reload, alert
+        case sync, ping, retry, discard, replay, accept, resume, command, reload, alert, logLevel
     }
 
     var verb: Verb
@@ -20,6 +20,8 @@ struct ControlRequest: Codable, Sendable, Hashable {
     /// For the one device that is named.
     var command: CommandMessage?
     var alert: AlertOrder?
+    /// The log level to set; `nil` to ask for it.
+    var level: String?
 
     /// A request longer than this is refused. Templates are sent in portions.
     static let maximumByteCount = 256 * 1_024
@@ -46,6 +48,8 @@ struct ControlAnswer: Codable, Sendable, Hashable {
     var reload: ReloadReport?
     /// Of the configuration that holds now.
     var generation: Int?
+    /// The log level that holds.
+    var level: String?
     /// Why the host did nothing.
     var error: String?
     /// What happens meanwhile; the answer itself is still to come.

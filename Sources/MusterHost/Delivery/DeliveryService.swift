@@ -72,7 +72,8 @@ final class DeliveryService: Service {
             SinkPump(
                 SinkPump.Plan(sink, configuration.devices(of: sink)), sink: made, journal: services.journal,
                 board: services.board, time: services.time, random: services.random,
-                log: LoggerBridge(services.log, "sink", sink.name), events: services.events),
+                log: LoggerBridge(services.log, "sink", sink.name), events: services.events,
+                redactor: services.redactor),
             type: sink.registration.manifest.id)
     }
 

@@ -29,13 +29,15 @@ final class SinkPump: Sendable {
     private let random: any RandomSource
     private let log: any DriverLog
     private let events: HostEvents
+    private let redactor: Redactor
     private let stopSignal = ChangeSignal()
     private let redeliverySignal = ChangeSignal()
     private let adjustmentSignal = ChangeSignal()
 
     init(
         _ plan: Plan, sink: any PunchSink, journal: PunchJournal, board: DeviceBoard = DeviceBoard(),
-        time: any TimeSource, random: any RandomSource, log: any DriverLog, events: HostEvents? = nil
+        time: any TimeSource, random: any RandomSource, log: any DriverLog, events: HostEvents? = nil,
+        redactor: Redactor = Redactor()
     ) {
         name = plan.name
         wanted = Mutex(plan)
@@ -46,6 +48,7 @@ final class SinkPump: Sendable {
         self.random = random
         self.log = log
         self.events = events ?? HostEvents(time: time)
+        self.redactor = redactor
     }
 
     /// Delivers until ``stop()`` was called and the journal is delivered, or until the task is cancelled. Closes the
@@ -115,14 +118,14 @@ final class SinkPump: Sendable {
                     noticed.reports = nil
                     if sink is any DeviceReportSink { machine.devicesChanged() }
                 } catch {
-                    machine.failed(error, using: &chance)
+                    machine.failed(redactor(error), using: &chance)
                 }
             case .describe:
                 do throws(SinkFault) {
                     try await describe(plan.devices, &noticed)
                     machine.described()
                 } catch {
-                    machine.failed(error, using: &chance)
+                    machine.failed(redactor(error), using: &chance)
                 }
             case .read(let stretch, let limit):
                 let page = try await journal.reader.deliverable(
@@ -136,9 +139,9 @@ final class SinkPump: Sendable {
                 machine.readRedeliveries(punches.map(\.position), selected: selected)
             case .deliver(let batch):
                 do throws(SinkFault) {
-                    machine.delivered(try await sink.deliver(batch))
+                    machine.delivered(redactor(try await sink.deliver(batch)))
                 } catch {
-                    machine.failed(error, using: &chance)
+                    machine.failed(redactor(error), using: &chance)
                 }
             case .save(let delivery):
                 try await save(delivery, &machine, &chance)

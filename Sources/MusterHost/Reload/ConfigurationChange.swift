@@ -40,6 +40,7 @@ public struct ConfigurationChange: Sendable, Hashable {
         if !old.alerts.isLike(new.alerts) { adjusted.append("alerts") }
         if old.dataDirectory != new.dataDirectory { needsRestart.append("data") }
         if old.http != new.http { needsRestart.append("http") }
+        if old.log != new.log { needsRestart.append("log") }
     }
 
     /// - Parameter effect: `nil` for two that are alike.

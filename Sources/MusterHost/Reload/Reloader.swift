@@ -28,6 +28,10 @@ final class Reloader: Service {
     private let time: any TimeSource
     private let quiet: Duration
     private let log: Logger
+    private let redactor: Redactor
+    /// Hears that a reload begins and ends, once the host is ready.
+    private let manager = ServiceManager()
+    private let health: HostHealth?
     private let state = Mutex(State())
     private let wake = ChangeSignal()
 
@@ -54,7 +58,8 @@ final class Reloader: Service {
     ///   may be valid in the middle, without half of the devices.
     init(
         _ live: LiveConfiguration, source: ConfigurationSource, followers: [any ConfigurationFollower],
-        time: any TimeSource, quiet: Duration = .milliseconds(100), log: Logger
+        time: any TimeSource, quiet: Duration = .milliseconds(100), log: Logger, redactor: Redactor = Redactor(),
+        health: HostHealth? = nil
     ) {
         self.quiet = quiet
         self.live = live
@@ -62,6 +67,8 @@ final class Reloader: Service {
         self.followers = followers
         self.time = time
         self.log = log
+        self.redactor = redactor
+        self.health = health
     }
 
     // MARK: From outside
@@ -104,7 +111,10 @@ final class Reloader: Service {
             while !Task.isCancelled {
                 let generation = self.wake.generation
                 if let (cause, waiting) = self.take() {
+                    let isReady = self.health?.state.isStarted == true
+                    if isReady { self.manager.reloading() }
                     let report = await self.perform(cause)
+                    if isReady { self.manager.ready() }
                     for waiter in waiting { waiter.resume(returning: report) }
                 } else {
                     seen = generation
@@ -158,6 +168,7 @@ final class Reloader: Service {
         // What needs a restart stays as it was, so that it is said again as long as the file wants it.
         configuration.dataDirectory = old.dataDirectory
         configuration.http = old.http
+        configuration.log = old.log
         guard let steps = prepare(configuration, change, &report) else { return finish(report) }
         for step in steps { await step() }
         report.outcome = .applied
@@ -199,6 +210,7 @@ final class Reloader: Service {
         var stamps = FileStamps(known)
         let loading = source.load()
         let isSteady = FileStamps(known) == stamps
+        redactor.learn(loading.redactor)
         if loading.sources != known { stamps = stamps.merged(with: FileStamps(loading.sources)) }
         state.withLock { state in
             state.sources = loading.sources

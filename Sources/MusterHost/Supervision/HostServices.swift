@@ -1,3 +1,4 @@
+public import CoreMetrics
 public import DeviceKit
 public import Journal
 public import Logging
@@ -17,15 +18,21 @@ public struct HostServices: Sendable {
     let gauge: QuotaGauge
     /// Whose turn it is at sites with a limit.
     let gate: SiteGate
+    let commits: CommitMeter
+    /// Takes secrets out of what peers send back.
+    let redactor: Redactor
 
     /// - Parameters:
     ///   - devices: those whose state is shown to sinks.
     ///   - sites: where only so many logs are read at the same time.
+    ///   - metrics: where commits are measured.
+    ///   - redactor: knows the secrets of the configuration.
     ///   - onFatal: the journal can no longer be trusted; the process must stop.
     public init(
         journal: PunchJournal, time: any TimeSource = SystemTime(), random: any RandomSource = SystemRandom(),
         dialer: any Dialer, log: Logger, devices: [HostConfiguration.Device] = [],
-        sites: [HostConfiguration.Site] = [],
+        sites: [HostConfiguration.Site] = [], metrics: any MetricsFactory = NOOPMetricsHandler.instance,
+        redactor: Redactor = Redactor(),
         onFatal: @escaping @Sendable (JournalError) -> Void
     ) async throws(JournalError) {
         self.journal = journal
@@ -36,7 +43,10 @@ public struct HostServices: Sendable {
         gauge = QuotaGauge()
         gate = SiteGate(sites)
         events = HostEvents(time: time)
-        writer = JournalWriter(journal, time: time, gauge: gauge, events: events, log: log, onFatal: onFatal)
+        commits = CommitMeter(metrics)
+        self.redactor = redactor
+        writer = JournalWriter(
+            journal, time: time, gauge: gauge, events: events, commits: commits, log: log, onFatal: onFatal)
         board = try await DeviceBoard(devices, journal.reader)
     }
 

@@ -10,6 +10,7 @@ final class JournalWriter: Sendable {
     private let time: any TimeSource
     private let gauge: QuotaGauge
     private let events: HostEvents
+    private let commits: CommitMeter
     private let log: Logger
     private let onFatal: @Sendable (JournalError) -> Void
     private let isFull = Mutex(false)
@@ -21,7 +22,7 @@ final class JournalWriter: Sendable {
 
     init(
         _ journal: PunchJournal, time: any TimeSource, gauge: QuotaGauge = QuotaGauge(), events: HostEvents? = nil,
-        log: Logger,
+        commits: CommitMeter = CommitMeter(), log: Logger,
         onFatal: @escaping @Sendable (JournalError) -> Void
     ) {
         self.journal = journal
@@ -29,6 +30,7 @@ final class JournalWriter: Sendable {
         self.gauge = gauge
         let events = events ?? HostEvents(time: time)
         self.events = events
+        self.commits = commits
         self.log = log
         self.onFatal = { error in
             events.send(.journal(.failed(error.message)))
@@ -42,7 +44,9 @@ final class JournalWriter: Sendable {
             // Above the quota punches wait as on a full disk; what holds none, such as a cursor, is let through.
             if entry.punches.isEmpty || gauge.level != .full {
                 do throws(JournalError) {
-                    let receipt = try await journal.commit(entry)
+                    let receipt = try await commits.measure(time) { () async throws(JournalError) in
+                        try await journal.commit(entry)
+                    }
                     noteFull(false)
                     tell(entry, receipt)
                     return .success(receipt)

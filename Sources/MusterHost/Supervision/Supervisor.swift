@@ -46,6 +46,8 @@ public actor Supervisor {
         case accept(CheckedContinuation<Bool, Never>)
         case sync(CheckedContinuation<Result<PollSummary, DeviceFault>, Never>)
         case command(PendingCommand)
+        /// Somebody asks whether messages are still taken.
+        case ping(CheckedContinuation<Void, Never>)
     }
 
     /// Somebody waits for a poll that begins after they asked.
@@ -95,6 +97,7 @@ public actor Supervisor {
             case .sync(let continuation): continuation.resume(returning: .failure(.cancelled))
             case .command(let pending): pending.finish(.failure(.cancelled))
             case .accept(let continuation): continuation.resume(returning: false)
+            case .ping(let continuation): continuation.resume()
             case .event, .report, .timer, .turn: break
             }
         }
@@ -147,6 +150,13 @@ public actor Supervisor {
     /// An operator wants the device tried now, whatever it waits for, and capture taken up again.
     public nonisolated func resume() { post.yield(.event(.resumeRequested)) }
 
+    /// Returns once the supervisor has taken every message that came before, or has ended.
+    public func ping() async {
+        await withCheckedContinuation { continuation in
+            if case .terminated = post.yield(.ping(continuation)) { continuation.resume() }
+        }
+    }
+
     /// What is known of the device at this moment.
     public var currentStatus: DeviceStatus { keeper.status }
 
@@ -168,6 +178,7 @@ public actor Supervisor {
         case .accept(let continuation):
             continuation.resume(returning: keeper.accept())
             await handle(.accepted, &group)
+        case .ping(let continuation): continuation.resume()
         }
     }
 

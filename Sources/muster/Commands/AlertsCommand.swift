@@ -102,21 +102,23 @@ struct AlertsCommand: AsyncParsableCommand {
 
         func run() async throws {
             try await reporting {
-                let configuration = try config.load()
+                let loaded = try config.loadWhole()
+                let configuration = loaded.configuration
                 guard let found = configuration.alerts[channel: channel] else {
                     let known = configuration.alerts.effectiveChannels.map(\.plan.name).joined(separator: ", ")
                     throw Failure(Exit.usage, "there is no channel \(channel). Configured: \(known)")
                 }
                 let start = ContinuousClock.now
                 do throws(ChannelFault) {
-                    let remark = try await AlertConfiguration.test(found, of: configuration, log: log.logger)
+                    let remark = try await AlertConfiguration.test(
+                        found, of: configuration, log: log.process(loaded).logger)
                     let took = (ContinuousClock.now - start).wholeMilliseconds
                     StandardOutput.write("\(channel) took the test message (\(took) ms)\n")
                     if let remark { StandardError.write("warning: \(remark)\n") }
                 } catch {
                     throw Failure(
                         error.kind == .permanent ? Exit.unavailable : Exit.tryAgain,
-                        "\(channel) did not take the test message: \(error.message)")
+                        "\(channel) did not take the test message: \(loaded.redactor(error.message))")
                 }
             }
         }

@@ -2,6 +2,7 @@ internal import ArgumentParser
 internal import DeviceKit
 internal import Foundation
 internal import Journal
+internal import MusterAPI
 internal import MusterHost
 internal import Sinks
 
@@ -27,15 +28,26 @@ struct Run: AsyncParsableCommand {
 
     func run() async throws {
         try await reporting {
-            let configuration = try config.load()
+            let loaded = try config.loadWhole()
+            let configuration = loaded.configuration
+            let log = log.process(loaded)
             let source = ConfigurationSource(config.path, loader: ConfigurationOption.loader)
-            let host = Host(configuration, source: source, log: log.logger) { Foundation.exit(Exit.software.rawValue) }
+            let host = Host(configuration, source: source, log: log.logger, extensions: Self.extensions(log)) {
+                Foundation.exit(Exit.software.rawValue)
+            }
             if once {
                 try SyncOutput(format: .table).write(try await host.runOnce())
             } else {
                 try await showingArrivals(configuration) { try await host.run(for: limit?.duration) }
             }
         }
+    }
+
+    private static func extensions(_ log: ProcessLog) -> HostExtensions {
+        let registry = HostFamilies.registry()
+        return HostExtensions(
+            metrics: registry, logLevel: log.level, redactor: log.redactor,
+            parts: [{ HTTPInterface($0, registry: registry, version: Muster.version, log: log.logger) }])
     }
 
     private func showingArrivals(

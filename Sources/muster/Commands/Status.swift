@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import DeviceKit
+internal import Foundation
 internal import Journal
 internal import MusterHost
 
@@ -9,8 +10,10 @@ struct Status: AsyncParsableCommand {
 
     @OptionGroup var config: ConfigurationOption
     @OptionGroup var format: FormatOption
+    @OptionGroup var check: StatusCheckOptions
 
     func run() async throws {
+        if check.isWanted { return try await StatusCheck(config: config, limits: check.limits).run() }
         try await reporting {
             let configuration = try await configurationOrHost()
             let reader = try config.reader(configuration)
@@ -25,7 +28,9 @@ struct Status: AsyncParsableCommand {
             if open > 0 {
                 StandardOutput.write("\n\(open) \(open == 1 ? "incident is" : "incidents are") open: muster alerts\n")
             }
-            StandardOutput.write("\n" + Self.text(host))
+            let used = Self.size(try await reader.usedByteCount())
+            let quota = configuration.journal.quota.map { " of \(Self.size($0.bytes))" } ?? ""
+            StandardOutput.write("\n" + Self.text(host) + "The journal takes \(used)\(quota).\n")
         }
     }
 
@@ -76,7 +81,7 @@ struct Status: AsyncParsableCommand {
         var listing = Listing([
             ("sink", .init(title: "SINK")), ("type", .init(title: "TYPE")),
             ("delivered", .init(title: "DELIVERED", isNumber: true)),
-            ("behind", .init(title: "BEHIND", isNumber: true)),
+            ("behind", .init(title: "BEHIND", isNumber: true)), ("waiting", .init(title: "WAITING", isNumber: true)),
             ("refused", .init(title: "REFUSED", isNumber: true)), ("note", .init(title: "NOTE", mayShrink: true)),
         ])
         for sink in configuration.sinks {
@@ -95,11 +100,20 @@ struct Status: AsyncParsableCommand {
             listing.add(
                 [
                     sink.name, sink.registration.manifest.id, String(status?.deliveredCount ?? 0),
-                    String(waiting.count),
+                    String(waiting.count), Self.age(waiting.oldest),
                     String(status?.deadLetterCount ?? 0), note,
                 ], json: json.finish())
         }
         return listing
+    }
+
+    private static func size(_ bytes: Int) -> String { String(format: "%.1f MiB", Double(bytes) / 1_048_576) }
+
+    /// How long the oldest punch has waited.
+    private static func age(_ oldest: Instant?) -> String {
+        guard let oldest else { return "" }
+        let seconds = max(0, (SystemTime().now() - oldest).components.seconds)
+        return DurationText.format(.seconds(seconds < 600 ? seconds : seconds / 60 * 60))
     }
 }
 

@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import DeviceKit
 internal import Journal
+internal import Logging
 internal import MusterHost
 
 struct Sync: AsyncParsableCommand {
@@ -22,17 +23,19 @@ struct Sync: AsyncParsableCommand {
 
     func run() async throws {
         try await reporting {
-            let configuration = try config.load()
+            let loaded = try config.loadWhole()
+            let configuration = loaded.configuration
+            let log = log.process(loaded).logger
             let wanted =
                 all
                 ? configuration.devices.filter(\.isEnabled) : try devices.map { try configuration.device(named: $0) }
-            let results = try await results(configuration, wanted)
+            let results = try await results(configuration, wanted, log)
             try SyncOutput(format: format.format, isAll: all).write(results)
         }
     }
 
     private func results(
-        _ configuration: HostConfiguration, _ wanted: [HostConfiguration.Device]
+        _ configuration: HostConfiguration, _ wanted: [HostConfiguration.Device], _ log: Logger
     ) async throws -> [SyncResult] {
         let directory = DataDirectory(path: configuration.dataDirectory)
         do throws(ControlClient.Failure) {
@@ -40,7 +43,7 @@ struct Sync: AsyncParsableCommand {
         } catch {
             if case .refused(let reason) = error { throw Failure(Exit.unavailable, reason) }
         }
-        let host = Host(configuration, log: log.logger) {}
+        let host = Host(configuration, log: log) {}
         let progress = wanted.count == 1 ? ProgressLine(wanted[0].id.name) : nil
         defer { progress?.clear() }
         return try await host.sync(wanted) { progress?.show($0) }

@@ -24,13 +24,14 @@ struct Test: AsyncParsableCommand {
 
     func run() async throws {
         try await reporting {
-            let configuration = try config.load()
+            let loaded = try config.loadWhole()
+            let configuration = loaded.configuration
             let device = try configuration.device(named: device)
             let isTable = format.format == .table
             let report = { @Sendable (step: ProbeStep) async in
                 if isTable { StandardOutput.write(Self.line(step)) }
             }
-            let steps = try await steps(configuration, device, report)
+            let steps = try await steps(loaded, device, report)
             if !isTable { StandardOutput.write(Self.listing(steps).text(format.format)) }
             guard let fault = steps.lazy.compactMap(Self.fault).first else { return }
             throw Failure.code(for: fault)
@@ -38,15 +39,16 @@ struct Test: AsyncParsableCommand {
     }
 
     private func steps(
-        _ configuration: HostConfiguration, _ device: HostConfiguration.Device,
+        _ loaded: LoadedConfiguration, _ device: HostConfiguration.Device,
         _ report: @escaping @Sendable (ProbeStep) async -> Void
     ) async throws -> [ProbeStep] {
         let time = SystemTime()
+        let configuration = loaded.configuration
         if !direct, device.isEnabled, let hosted = await HostedProbe(configuration, time: time) {
             let status = try? await config.reader(configuration).status(for: device.id)
             return await hosted.run(device, status, report: report)
         }
-        let logger = log.logger
+        let logger = log.process(loaded).logger
         let probe = DeviceProbe(time: time) { device in
             DriverContext(
                 device: device.id, timeZone: device.zone, time: time, random: SystemRandom(),

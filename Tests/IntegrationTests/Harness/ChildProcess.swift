@@ -22,9 +22,11 @@ enum ChildProcess {
     /// Runs a program to its end. Output goes through files, so a child never waits for somebody to read it.
     /// - Parameters:
     ///   - input: what the child reads on its standard input; `nil` for nothing.
+    ///   - environment: variables besides those of this process.
     ///   - timeout: after which the child is killed and the call throws.
     static func run(
-        _ executable: String, _ arguments: [String], input: String? = nil, timeout: Duration = .seconds(60)
+        _ executable: String, _ arguments: [String], input: String? = nil, environment: [String: String] = [:],
+        timeout: Duration = .seconds(60)
     ) async throws -> ChildOutput {
         let directory = FileManager.default.temporaryDirectory.appendingPathComponent("muster-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
@@ -34,7 +36,8 @@ enum ChildProcess {
         for file in [output, errors] { try Data().write(to: file) }
         let inputFile = directory.appendingPathComponent("in")
         try Data((input ?? "").utf8).write(to: inputFile)
-        let child = try Child(executable, arguments, input: inputFile, output: output, errors: errors)
+        let child = try Child(
+            executable, arguments, environment: environment, input: inputFile, output: output, errors: errors)
         let status = await withTaskCancellationHandler {
             await withTaskGroup(of: Void.self) { group in
                 group.addTask {
@@ -69,8 +72,13 @@ private final class Child: Sendable {
         var wasKilled = false
     }
 
-    init(_ executable: String, _ arguments: [String], input: URL, output: URL, errors: URL) throws {
+    init(
+        _ executable: String, _ arguments: [String], environment: [String: String], input: URL, output: URL, errors: URL
+    ) throws {
         let process = Process()
+        if !environment.isEmpty {
+            process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+        }
         process.executableURL = URL(fileURLWithPath: executable)
         process.arguments = arguments
         process.standardInput = try FileHandle(forReadingFrom: input)

@@ -53,9 +53,12 @@ struct CommandLineRig: Sendable {
     }
 
     /// Runs a verb on this rig's configuration.
-    func muster(_ arguments: String..., input: String? = nil) async throws -> ChildOutput {
+    func muster(
+        _ arguments: String..., input: String? = nil, environment: [String: String] = [:]
+    ) async throws -> ChildOutput {
         try await ChildProcess.run(
-            Self.binary, arguments + ["--config", path("muster.yaml")], input: input, timeout: .seconds(120))
+            Self.binary, arguments + ["--config", path("muster.yaml")], input: input, environment: environment,
+            timeout: .seconds(120))
     }
 
     /// Runs a verb on this rig's configuration, which must end with `status`.

@@ -24,10 +24,12 @@ struct ConfigurationSchemaTests {
         #expect(schema["$schema"] as? String == "https://json-schema.org/draft/2020-12/schema")
         #expect(
             properties(schema) == [
-                "data", "timezone", "include", "http", "journal", "alerts", "defaults", "sites", "sinks", "devices",
+                "data", "timezone", "include", "http", "log", "journal", "alerts", "defaults", "sites", "sinks",
+                "devices",
             ])
         let root = schema["properties"]
-        #expect(properties(child(root, "http")) == ["listen"])
+        #expect(properties(child(root, "http")) == ["enabled", "listen", "tokens"])
+        #expect(properties(child(root, "log")) == ["format", "level"])
         #expect(properties(child(root, "defaults")) == ["schedule", "clock", "lifecycle", "sinks"])
         #expect(
             properties(child(root, "devices", "additionalProperties")) == [

@@ -38,7 +38,7 @@ struct ConfigurationSubstitutionTests {
             ("${NAM}", "2:40 missing-variable did you mean 'NAME'?"),
             ("${NOWHERE}", "2:40 missing-variable set it, or give a default: ${NOWHERE:-value}"),
             ("${NAME", "2:40 substitution write $${ for the characters themselves"),
-            ("${secret:door}", "2:40 no-secrets use an environment variable or ${file:path}"),
+            ("${secret:door}", "2:40 no-secrets secrets are kept in the data directory: data: itself must do without"),
             ("${file:none}", "2:40 unreadable-file "),
             ("${file:large}", "2:40 too-large "),
         ])

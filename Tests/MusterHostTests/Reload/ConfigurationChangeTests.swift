@@ -114,7 +114,8 @@ struct ConfigurationChangeTests {
             ])
         #expect(
             Mirror(reflecting: configuration).children.compactMap(\.label) == [
-                "dataDirectory", "baseDirectory", "http", "journal", "sites", "alerts", "sinks", "devices", "files",
+                "dataDirectory", "baseDirectory", "http", "log", "journal", "sites", "alerts", "sinks", "devices",
+                "files",
             ])
     }
 }

@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import DeviceKit
+internal import Logging
 internal import MusterHost
 
 /// `muster device DEVICE VERB`: the device comes first, so that a line is read like a sentence.
@@ -35,9 +36,9 @@ struct Device: AsyncParsableCommand {
         try await reporting {
             var common = verb.common
             if common.config.isDefault { common.config = config }
-            let configuration = try common.config.load()
+            let loaded = try common.config.loadWhole()
             let target = DeviceTarget(
-                configuration: configuration, device: try configuration.device(named: device), common: common)
+                loaded, device: try loaded.configuration.device(named: device), common: common)
             try await verb.run(on: target)
         }
     }
@@ -82,14 +83,14 @@ struct DeviceCommonOptions: ParsableArguments {
 struct DeviceTarget: Sendable {
     let configuration: HostConfiguration
     let device: HostConfiguration.Device
-    private let logOption: LogOption.Level
+    private let log: Logger
     let format: OutputFormat
     private let isConfirmed: Bool
 
-    init(configuration: HostConfiguration, device: HostConfiguration.Device, common: DeviceCommonOptions) {
-        self.configuration = configuration
+    init(_ loaded: LoadedConfiguration, device: HostConfiguration.Device, common: DeviceCommonOptions) {
+        configuration = loaded.configuration
         self.device = device
-        logOption = common.log.level
+        log = common.log.process(loaded).logger
         format = common.format.format
         isConfirmed = common.isConfirmed
     }
@@ -100,7 +101,7 @@ struct DeviceTarget: Sendable {
         _ command: DeviceCommand, progress: @escaping @Sendable (EnrolmentEvent) async -> Void = { _ in }
     ) async throws -> DeviceAnswer {
         do {
-            return try await DeviceOperator(configuration, log: LogOption.logger(logOption)).perform(
+            return try await DeviceOperator(configuration, log: log).perform(
                 command, on: device, progress: progress)
         } catch let fault as DeviceFault {
             throw Failure(Failure.code(for: fault), "\(device.id): \(fault.message)")
