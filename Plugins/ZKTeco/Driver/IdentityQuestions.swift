@@ -13,7 +13,7 @@ struct IdentityQuestions: Sendable {
         identity.model = try await option("~DeviceName")
         identity.macAddress = try await option("MAC")
         let version = try await link.request(Command.firmwareVersion, within: timeout)
-        if version.code == Reply.ok { identity.firmware = Self.line(OptionText.text(version.payload)) }
+        if version.code == Reply.ok { identity.firmware = OptionText.line(OptionText.text(version.payload)) }
         return identity
     }
 
@@ -21,13 +21,6 @@ struct IdentityQuestions: Sendable {
     private func option(_ name: String) async throws(DeviceFault) -> String? {
         let answer = try await link.request(Command.optionRead, OptionText.request(name), within: timeout)
         guard answer.code == Reply.ok, let option = OptionText.split(answer.payload) else { return nil }
-        return Self.line(option.value)
-    }
-
-    /// A text of the terminal without control characters, at most 200 characters; `nil` when nothing is left.
-    private static func line(_ text: String) -> String? {
-        let kept = text.unicodeScalars.filter { $0.value >= 0x20 && $0.value != 0x7F }.prefix(200)
-        let line = String(String.UnicodeScalarView(kept))
-        return line.isEmpty ? nil : line
+        return OptionText.line(option.value)
     }
 }
