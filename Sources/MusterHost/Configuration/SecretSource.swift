@@ -43,7 +43,26 @@ public final class Redactor: Sendable {
     }
 
     public func callAsFunction(_ text: String) -> String {
-        texts.withLock { $0 }.reduce(text) { $0.contains($1) ? $0.replacing($1, with: "<redacted>") : $0 }
+        texts.withLock { $0 }.reduce(text) { Self.without($1, $0) }
+    }
+
+    /// A message may be cut in the middle of a secret: so much of its beginning tells too much already.
+    private static let telling = 12
+
+    private static func without(_ secret: String, _ text: String) -> String {
+        let head = secret.prefix(telling)
+        var result = ""
+        var rest = text[...]
+        while let found = rest.firstRange(of: head) {
+            result += rest[..<found.lowerBound] + "<redacted>"
+            var place = found.lowerBound
+            for letter in secret {
+                guard place < rest.endIndex, rest[place] == letter else { break }
+                place = rest.index(after: place)
+            }
+            rest = rest[place...]
+        }
+        return result + rest
     }
 
     /// A target may send back what it was sent.

@@ -105,6 +105,9 @@ struct ConfigurationSecretTests {
         #expect(loading.redactor(text) == "connecting to <redacted> failed")
         let redactor = Redactor(["abcdef", "abcdefgh", "0"].map { Secret($0) })
         #expect(redactor("abcdefgh 0 abcdefg") == "<redacted> 0 <redacted>g")
+        let long = Redactor([Secret("abcdefghijklmnopqrstuvwxyz")])
+        #expect(
+            long("abcdefghijklmnopqrstuvwxyz, abcdefghijklmnop and abcdefgh") == "<redacted>, <redacted> and abcdefgh")
     }
 }
 
