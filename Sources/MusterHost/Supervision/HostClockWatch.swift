@@ -1,4 +1,5 @@
 package import DeviceKit
+internal import Synchronization
 
 /// Notices when somebody sets the host's own clock, and doubts it for a day after that.
 ///
@@ -56,6 +57,15 @@ package struct HostClockWatch: Sendable, Hashable {
         guard let doubt else { return now }
         return max(now, Instant(secondsSince1970: 0) + (doubt.highest + uptime))
     }
+}
+
+/// The watch that all devices of a host share: each looks at the clock, so one at least does often.
+final class SharedClockWatch: Sendable {
+    private let state = Mutex(HostClockWatch())
+
+    var current: HostClockWatch { state.withLock { $0 } }
+
+    func look(now: Instant, uptime: Duration) { state.withLock { $0.look(now: now, uptime: uptime) } }
 }
 
 extension Duration {

@@ -21,6 +21,8 @@ public struct HostServices: Sendable {
     let commits: CommitMeter
     /// Takes secrets out of what peers send back.
     let redactor: Redactor
+    /// What is known of the host's own clock, for devices that are begun anew.
+    let clockWatch = SharedClockWatch()
 
     /// - Parameters:
     ///   - devices: those whose state is shown to sinks.

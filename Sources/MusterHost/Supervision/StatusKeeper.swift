@@ -18,7 +18,8 @@ package struct StatusKeeper: Sendable {
 
     private let plan: Plan
     private var events: [DeviceEvent] = []
-    private var watch = HostClockWatch()
+    /// Of the host's clock; a device that is begun anew goes on with what the host knows.
+    package private(set) var watch: HostClockWatch
     /// How long the device was away, until its log has been read again.
     private var absence: Duration?
     /// What the poll that runs began with.
@@ -42,8 +43,9 @@ package struct StatusKeeper: Sendable {
     /// Less is not worth setting: devices show whole seconds, and the way takes time.
     private static let smallestCorrection = Duration.seconds(2)
 
-    package init(_ device: DeviceID, _ plan: Plan, now: Instant) {
+    package init(_ device: DeviceID, _ plan: Plan, now: Instant, watch: HostClockWatch = HostClockWatch()) {
         self.plan = plan
+        self.watch = watch
         status = DeviceStatus(device: device, state: "connecting", updatedAt: now)
     }
 

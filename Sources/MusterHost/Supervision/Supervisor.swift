@@ -71,7 +71,8 @@ public actor Supervisor {
         self.log = log
         (inbox, post) = AsyncStream.makeStream(of: Message.self)
         keeper = StatusKeeper(
-            device.id, StatusKeeper.Plan(zone: device.zone, clock: device.clock), now: services.time.now())
+            device.id, StatusKeeper.Plan(zone: device.zone, clock: device.clock), now: services.time.now(),
+            watch: services.clockWatch.current)
         driver = try? device.driver.make(device.settings, context: services.context(for: device))
         machine = SupervisorMachine(SupervisorMachine.Plan(device, suspendedSince: nil))
     }
@@ -203,6 +204,7 @@ public actor Supervisor {
         let moment = moment
         var random = RandomGenerator(services.random)
         keeper.look(now: moment.now, uptime: moment.uptime)
+        services.clockWatch.look(now: moment.now, uptime: moment.uptime)
         let actions = machine.handle(event, at: moment, using: &random)
         keeper.follow(machine, event, actions, now: moment.now)
         endTurn(event)

@@ -91,6 +91,7 @@ public final class FleetSimulation {
         if !isStandard {
             plan.timers.keepAliveIdle = .seconds(8 * 3_600)
             plan.timers.identityRefresh = .seconds(11 * 3_600)
+            plan.timers.heldRetry = .seconds(3_600)
         }
         plan.timers.openTimeout = .seconds(30)
         let clock = ClockPlan(sync: [.never, .drift, .daily][Int(number / 8) % 3])
@@ -370,8 +371,10 @@ public final class FleetSimulation {
             } else if device.truth[index].isLost {
                 // It was on its way when its record was deleted.
                 device.truth[index].isLost = false
-                device.unreported.removeAll { $0 == number }
-                report.lostCount -= 1
+                if let place = device.unreported.firstIndex(of: number) {
+                    device.unreported.remove(at: place)
+                    report.lostCount -= 1
+                }
             }
         }
         return receipt
@@ -441,6 +444,8 @@ public final class FleetSimulation {
         guard let place = device.pending.firstIndex(of: number) else { return }
         device.pending.remove(at: place)
         device.truth[Int(number)].isLost = true
+        // Of a device that is held nothing is promised.
+        guard device.acceptedTerminal == device.truth[Int(number)].terminal else { return }
         device.unreported.append(number)
         report.lostCount += 1
     }
@@ -536,7 +541,7 @@ public final class FleetSimulation {
         let count = neighbours.openCount
         handle(.stopRequested, device)
         device.plan.timers.alertAfter = device.plan.timers.alertAfter == 5 ? 3 : 5
-        device.begin(now: now, at: time, stored: device.saved)
+        device.begin(now: now, at: time, stored: device.saved, watch: device.keeper.watch)
         handle(.started, device)
         if neighbours !== device, neighbours.openCount != count { violate("a reload touched a neighbour", neighbours) }
     }

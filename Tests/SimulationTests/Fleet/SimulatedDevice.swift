@@ -103,11 +103,12 @@ final class SimulatedDevice {
     }()
 
     /// A life begins: of the host, or of the device in a configuration.
-    func begin(now: Instant, at time: Int64, stored: DeviceStatus) {
+    /// - Parameter watch: what the host knows of its clock; nothing at its start.
+    func begin(now: Instant, at time: Int64, stored: DeviceStatus, watch: HostClockWatch = HostClockWatch()) {
         var plan = plan
         plan.suspendedSince = stored.isRealtimeEnabled ? nil : stored.realtimeDisabledAt
         machine = SupervisorMachine(plan)
-        keeper = StatusKeeper(id, StatusKeeper.Plan(zone: zone, clock: clock), now: now)
+        keeper = StatusKeeper(id, StatusKeeper.Plan(zone: zone, clock: clock), now: now, watch: watch)
         keeper.restore(stored)
         judge = TimerJudge(
             timers: plan.timers, isCapturing: plan.isCapturing, schedule: plan.schedule, zone: plan.zone,

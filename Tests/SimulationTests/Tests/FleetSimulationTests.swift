@@ -6,7 +6,7 @@ import Testing
 @Suite("A fleet over weeks of virtual time")
 struct FleetSimulationTests {
     /// Each of these once showed a mistake.
-    static let remembered: [UInt64] = [4]
+    static let remembered: [UInt64] = [4, 18, 28, 35, 40]
 
     @Test("40 devices for 30 days, with faults, restarts and clock changes", arguments: [1, 2, 3] + remembered)
     func fleet(_ seed: UInt64) {
