@@ -184,7 +184,8 @@ struct TimerJudge {
         case .poll:
             busySince = time
             if event == .opened || event == .pollFinished || event == .operationFinished || isPollWanted {
-                if event != .pollRequested { lastRun = nil }
+                // A run that falls due while it is under way is part of it.
+                lastRun = nil
                 isPollWanted = false
             } else if let due = retryAt, due <= time {
                 (retryAt, lastRun) = (nil, nil)
