@@ -3,13 +3,13 @@ public import DeviceKit
 /// One type of channel as the host knows it.
 public struct ChannelRegistration: Sendable {
     public let manifest: ChannelManifest
-    public let schema: SettingsSchema
+    private let readSchema: @Sendable () -> SettingsSchema
     private let checkSettings: @Sendable (SettingsValues) throws(ConfigurationError) -> Void
     private let makeChannel: @Sendable (SettingsValues, ChannelContext) throws(ChannelFault) -> any AlertChannel
 
     public init<Channel: AlertChannel>(_ channel: Channel.Type) {
         manifest = Channel.manifest
-        schema = Channel.Settings.schema
+        readSchema = { Channel.Settings.schema }
         checkSettings = { values throws(ConfigurationError) in _ = try Channel.Settings(values) }
         makeChannel = { values, context throws(ChannelFault) in
             let settings: Channel.Settings
@@ -21,6 +21,9 @@ public struct ChannelRegistration: Sendable {
             return try Channel(settings: settings, context: context)
         }
     }
+
+    /// Made when it is asked for: a start pays for the kinds that its configuration names.
+    public var schema: SettingsSchema { readSchema() }
 
     /// The channel's own rules between keys.
     public func check(_ settings: SettingsValues) throws(ConfigurationError) { try checkSettings(settings) }

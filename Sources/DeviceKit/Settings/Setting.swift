@@ -39,6 +39,8 @@ public struct Setting<Value: Sendable & Hashable>: Sendable {
 public protocol SettingDeclaration: Sendable {
     var key: String { get }
     var documentation: SettingDocumentation { get }
+    /// Values must not be shown.
+    var isSecret: Bool { get }
     /// What holds when the key is not given; `nil` when it must be given.
     var fallbackValue: (any Sendable & Hashable)? { get }
     /// The value of a node.
@@ -49,6 +51,8 @@ public protocol SettingDeclaration: Sendable {
 }
 
 extension Setting: SettingDeclaration {
+    public var isSecret: Bool { type.isSecret }
+
     public var fallbackValue: (any Sendable & Hashable)? { fallback.map { $0 as any Sendable & Hashable } }
 
     public func decode(_ node: ConfigurationNode) throws(ConfigurationError) -> any Sendable & Hashable {

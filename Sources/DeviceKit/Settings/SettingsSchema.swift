@@ -47,12 +47,8 @@ public struct SettingsSchema: Sendable {
             do throws(ConfigurationError) {
                 let member = given[setting.key]
                 let value = try value(of: setting, member, in: node)
-                let isHidden = member?.node.holdsSecret ?? false
-                entries[setting.key] = SettingsValues.Entry(
-                    value: value, text: isHidden ? Self.redacted : setting.text(of: value), node: member?.node)
-                // A secret that is the default, such as `password: 0`, is none.
-                let isDefault = setting.fallbackValue.map { AnyHashable($0) == AnyHashable(value) } ?? false
-                if setting.documentation.isSecret, !isDefault { problems += Self.clearSecrets(member?.node) }
+                entries[setting.key] = SettingsValues.Entry(value: value, setting: setting, node: member?.node)
+                if setting.isSecret { problems += Self.clearSecrets(member?.node, value, setting) }
             } catch {
                 // A misspelt key is one mistake: it is named as unknown, with the key that was meant.
                 let isMisspelt = given[setting.key] == nil && misspelt.contains(setting.key)
@@ -101,7 +97,11 @@ public struct SettingsSchema: Sendable {
         }
     }
 
-    private static func clearSecrets(_ node: ConfigurationNode?) -> [Diagnostic] {
+    private static func clearSecrets(
+        _ node: ConfigurationNode?, _ value: any Sendable & Hashable, _ setting: any SettingDeclaration
+    ) -> [Diagnostic] {
+        // A secret that is the default, such as `password: 0`, is none.
+        if let fallback = setting.fallbackValue, AnyHashable(fallback) == AnyHashable(value) { return [] }
         guard let node, case .scalar(let scalar) = node.value, scalar.origin == nil, !scalar.text.isEmpty else {
             return []
         }

@@ -2,10 +2,14 @@
 public struct SettingsValues: Sendable {
     struct Entry: Sendable {
         var value: any Sendable & Hashable
-        /// For people, secrets redacted; `nil` for the absence of a value.
-        var text: String?
+        var setting: any SettingDeclaration
         /// Where the value was written; `nil` for a default.
         var node: ConfigurationNode?
+
+        /// For people, secrets redacted; `nil` for the absence of a value.
+        var text: String? {
+            node?.holdsSecret == true ? SettingsSchema.redacted : setting.text(of: value)
+        }
     }
 
     private(set) var entries: [String: Entry]

@@ -33,6 +33,9 @@ struct ControlAddress: Sendable {
         path = "\(runtime)/muster-\(String(key, radix: 16)).sock"
     }
 
+    /// A host made the socket, and may still be there.
+    var exists: Bool { access(path, F_OK) == 0 }
+
     /// The lock of the data directory is ours, so a socket that is there belongs to a host that died.
     func removeStale() { unlink(path) }
 

@@ -122,6 +122,8 @@ public struct ControlClient: Sendable {
         let link: NIOAsyncChannel<ByteBuffer, ByteBuffer>
         do {
             let address = try ControlAddress(directory)
+            // The usual absence of a host is told without starting the threads that a connection needs.
+            guard address.exists else { throw Failure.noHost }
             link = try await ClientBootstrap(group: .singletonMultiThreadedEventLoopGroup)
                 .connect(unixDomainSocketPath: address.path) { channel in
                     channel.eventLoop.makeCompletedFuture {

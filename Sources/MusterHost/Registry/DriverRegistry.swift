@@ -3,7 +3,7 @@ public import DeviceKit
 /// One driver as the host knows it: its type is erased, its settings are still checked by its own code.
 public struct DriverRegistration: Sendable {
     public let manifest: DriverManifest
-    public let schema: SettingsSchema
+    private let readSchema: @Sendable () -> SettingsSchema
     private let checkSettings: @Sendable (SettingsValues) throws(ConfigurationError) -> Void
     private let makeDriver: @Sendable (SettingsValues, DriverContext) throws(DeviceFault) -> any DeviceDriver
     /// `nil` for a driver whose devices cannot be found by asking at addresses.
@@ -29,7 +29,7 @@ public struct DriverRegistration: Sendable {
 
     public init<Driver: DeviceDriver>(_ driver: Driver.Type) {
         manifest = Driver.manifest
-        schema = Driver.Settings.schema
+        readSchema = { Driver.Settings.schema }
         discovery = (Driver.self as? any Discovering.Type).map { Discovery($0) }
         checkSettings = { values throws(ConfigurationError) in _ = try Driver.Settings(values) }
         makeDriver = { values, context throws(DeviceFault) in
@@ -42,6 +42,9 @@ public struct DriverRegistration: Sendable {
             return try Driver(settings: settings, context: context)
         }
     }
+
+    /// Made when it is asked for: a start pays for the kinds that its configuration names.
+    public var schema: SettingsSchema { readSchema() }
 
     /// The driver's own rules between keys.
     public func check(_ settings: SettingsValues) throws(ConfigurationError) { try checkSettings(settings) }

@@ -3,13 +3,13 @@ public import DeviceKit
 /// One type of sink as the host knows it.
 public struct SinkRegistration: Sendable {
     public let manifest: SinkManifest
-    public let schema: SettingsSchema
+    private let readSchema: @Sendable () -> SettingsSchema
     private let checkSettings: @Sendable (SettingsValues) throws(ConfigurationError) -> Void
     private let makeSink: @Sendable (SettingsValues, SinkContext) throws(SinkFault) -> any PunchSink
 
     public init<Sink: PunchSink>(_ sink: Sink.Type) {
         manifest = Sink.manifest
-        schema = Sink.Settings.schema
+        readSchema = { Sink.Settings.schema }
         checkSettings = { values throws(ConfigurationError) in _ = try Sink.Settings(values) }
         makeSink = { values, context throws(SinkFault) in
             let settings: Sink.Settings
@@ -21,6 +21,9 @@ public struct SinkRegistration: Sendable {
             return try Sink(settings: settings, context: context)
         }
     }
+
+    /// Made when it is asked for: a start pays for the kinds that its configuration names.
+    public var schema: SettingsSchema { readSchema() }
 
     /// The sink's own rules between keys.
     public func check(_ settings: SettingsValues) throws(ConfigurationError) { try checkSettings(settings) }
