@@ -81,6 +81,17 @@ struct SocketTransportTests {
         }
     }
 
+    @Test("a host may be written as a name, too")
+    func name() async throws {
+        let server = try await EchoServer { $0.pipeline.addHandler(Echo()) }
+        let named = Endpoint(.tcp, host: "localhost", port: server.endpoint.port)
+        let link = try await dialer.connect(to: named, timeout: .seconds(5))
+        try await link.send([1, 2, 3])
+        #expect(try await receive(3, from: link) == [1, 2, 3])
+        await link.close()
+        await server.stop()
+    }
+
     @Test("a name without an address is said to be one")
     func unknownName() async {
         let endpoint = Endpoint(.tcp, host: "terminal.invalid", port: 4370)

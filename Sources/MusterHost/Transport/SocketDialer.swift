@@ -11,6 +11,9 @@ public struct SocketDialer: Dialer {
 
     public init(group: MultiThreadedEventLoopGroup = .singleton) { self.group = group }
 
+    /// Starts the threads that every link needs, so that they are there when the first one is opened.
+    public static func start() async { _ = MultiThreadedEventLoopGroup.singleton }
+
     public func connect(to endpoint: Endpoint, timeout: Duration) async throws(DeviceFault) -> any Transport {
         let attempt = ConnectAttempt()
         let outcome = await withTaskCancellationHandler {
@@ -35,7 +38,7 @@ public struct SocketDialer: Dialer {
 
     /// Nobody answers to the opening of such a link: only the host's name has to resolve.
     private func dialUDP(_ endpoint: Endpoint) -> EventLoopFuture<SocketTransport> {
-        DatagramBootstrap(group: group)
+        let bootstrap = DatagramBootstrap(group: group)
             // A datagram that is longer than the buffer would be cut without a word.
             .channelOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: Self.largestDatagram))
             .channelInitializer { channel in
@@ -44,7 +47,7 @@ public struct SocketDialer: Dialer {
                     try channel.pipeline.syncOperations.addHandler(DatagramHandler(inbox))
                 }
             }
-            .connect(host: endpoint.host, port: Int(endpoint.port))
+        return channel(endpoint, at: bootstrap.connect(to:), named: bootstrap.connect(host:port:))
             .flatMapThrowing { channel in
                 let handler = try channel.pipeline.syncOperations.handler(type: DatagramHandler.self)
                 return SocketTransport(channel: channel, inbox: handler.inbox, endpoint: endpoint)
@@ -52,7 +55,7 @@ public struct SocketDialer: Dialer {
     }
 
     private func dialTCP(_ endpoint: Endpoint, timeout: Duration) -> EventLoopFuture<SocketTransport> {
-        ClientBootstrap(group: group)
+        let bootstrap = ClientBootstrap(group: group)
             .connectTimeout(.milliseconds(max(timeout.wholeMilliseconds, 1)))
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
             .channelOption(.socketOption(.so_keepalive), value: 1)
@@ -61,11 +64,23 @@ public struct SocketDialer: Dialer {
                     try channel.pipeline.syncOperations.addHandler(InboxHandler(Inbox(channel: channel)))
                 }
             }
-            .connect(host: endpoint.host, port: Int(endpoint.port))
+        return channel(endpoint, at: bootstrap.connect(to:), named: bootstrap.connect(host:port:))
             .flatMapThrowing { channel in
                 let handler = try channel.pipeline.syncOperations.handler(type: InboxHandler.self)
                 return SocketTransport(channel: channel, inbox: handler.inbox, endpoint: endpoint)
             }
+    }
+
+    /// An address that is written in numbers needs no resolver, which would keep a thread for each of hundreds of devices.
+    private func channel(
+        _ endpoint: Endpoint, at connect: (SocketAddress) -> EventLoopFuture<any Channel>,
+        named connectByName: (String, Int) -> EventLoopFuture<any Channel>
+    ) -> EventLoopFuture<any Channel> {
+        let port = Int(endpoint.port)
+        guard let address = try? SocketAddress(ipAddress: endpoint.host, port: port) else {
+            return connectByName(endpoint.host, port)
+        }
+        return connect(address)
     }
 }
 
