@@ -58,11 +58,15 @@ public struct DataDirectory: Sendable, Hashable {
 
 /// The right to write in a data directory. Held as long as the value lives; the system takes it back when the process
 /// dies, however it dies.
-final class DataDirectoryLock: Sendable {
+public final class DataDirectoryLock: Sendable {
+    public let directory: DataDirectory
     private let descriptor: Int32
 
-    /// - Throws: ``JournalError/Kind/unavailable`` naming the process that holds it.
-    init(_ directory: DataDirectory) throws(JournalError) {
+    /// Makes the directory as needed.
+    /// - Throws: ``JournalError/Kind/unavailable`` naming the process that holds it, or why it cannot be used.
+    public init(_ directory: DataDirectory) throws(JournalError) {
+        try directory.create()
+        self.directory = directory
         descriptor = open(directory.lockPath, O_RDWR | O_CREAT | O_CLOEXEC, 0o640)
         guard descriptor >= 0 else {
             throw JournalError(.unavailable, "cannot open \(directory.lockPath): \(String(cString: strerror(errno)))")

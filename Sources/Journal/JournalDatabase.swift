@@ -3,27 +3,37 @@ internal import GRDB
 
 /// Opens the database the way the promise needs it, and turns its errors into the journal's.
 enum JournalDatabase {
-    static func openForWriting(_ path: String) throws(JournalError) -> DatabasePool {
+    /// - Parameter readsWhileWriting: with connections of their own for readers; they cost two syncs more at the opening.
+    static func openForWriting(
+        _ path: String, readsWhileWriting: Bool
+    ) throws(JournalError) -> any DatabaseWriter {
         do {
             var configuration = Configuration()
             configuration.label = "journal"
             configuration.busyMode = .timeout(30)
             configuration.maximumReaderCount = 4
-            let pool = try DatabasePool(path: path, configuration: configuration)
-            try pool.writeWithoutTransaction { database in
-                // Set here and not while the connection is prepared: opening the pool in WAL mode changes it again.
-                try database.execute(sql: "PRAGMA synchronous = FULL")
-                // A checkpoint every 4 MiB keeps the WAL small and its cost even.
-                try database.execute(sql: "PRAGMA wal_autocheckpoint = 1000")
-                try database.execute(sql: "PRAGMA journal_size_limit = 16777216")
-                try database.execute(sql: "PRAGMA cache_size = -16384")
-                try JournalSchema.migrate(database, path: path)
-                try checkDurability(database)
-            }
-            return pool
+            let writer: any DatabaseWriter =
+                readsWhileWriting
+                ? try DatabasePool(path: path, configuration: configuration)
+                : try DatabaseQueue(path: path, configuration: configuration)
+            try writer.writeWithoutTransaction { try setUp($0, path: path) }
+            return writer
         } catch {
             throw journalError(error, path: path)
         }
+    }
+
+    private static func setUp(_ database: Database, path: String) throws {
+        // A queue leaves the mode to the file, and the file may be new.
+        try database.execute(sql: "PRAGMA journal_mode = WAL")
+        // Set here and not while the connection is prepared: opening a pool in WAL mode changes it again.
+        try database.execute(sql: "PRAGMA synchronous = FULL")
+        // A checkpoint every 4 MiB keeps the WAL small and its cost even.
+        try database.execute(sql: "PRAGMA wal_autocheckpoint = 1000")
+        try database.execute(sql: "PRAGMA journal_size_limit = 16777216")
+        try database.execute(sql: "PRAGMA cache_size = -16384")
+        try JournalSchema.migrate(database, path: path)
+        try checkDurability(database)
     }
 
     static func openForReading(_ path: String) throws(JournalError) -> DatabaseQueue {

@@ -11,7 +11,7 @@ public final class PunchJournal: Sendable {
     /// Queries over everything that is committed.
     public let reader: JournalReader
 
-    private let pool: DatabasePool
+    private let database: any DatabaseWriter
     private let lock: DataDirectoryLock
     private let devices: DeviceKeys
     private let trust: JournalTrust
@@ -21,24 +21,31 @@ public final class PunchJournal: Sendable {
     /// Opens the journal, making or migrating it as needed.
     /// - Throws: ``JournalError/Kind/unavailable`` when another host owns the directory or it cannot be used,
     ///   ``JournalError/Kind/newerSchema``.
-    public init(_ directory: DataDirectory) throws(JournalError) {
-        try directory.create()
-        let lock = try DataDirectoryLock(directory)
-        let pool = try JournalDatabase.openForWriting(directory.journalPath)
+    public convenience init(_ directory: DataDirectory) throws(JournalError) {
+        try self.init(DataDirectoryLock(directory))
+    }
+
+    /// As ``init(_:)-(DataDirectory)``, in a directory that the caller has claimed already.
+    /// - Parameter readsWhileWriting: queries do not wait for commits. A process that does one thing and ends needs no
+    ///   such connections, and opens the journal faster without them.
+    public init(_ lock: DataDirectoryLock, readsWhileWriting: Bool = true) throws(JournalError) {
+        let directory = lock.directory
+        let database = try JournalDatabase.openForWriting(
+            directory.journalPath, readsWhileWriting: readsWhileWriting)
         let signal = ChangeSignal()
         let path = directory.journalPath
         let devices = DeviceKeys()
         let trust = JournalTrust()
         self.directory = directory
-        self.pool = pool
+        self.database = database
         self.lock = lock
         self.devices = devices
         self.trust = trust
         self.signal = signal
-        reader = JournalReader(pool, path: path)
+        reader = JournalReader(database, path: path)
         queue = CommitQueue { entries in
             do throws(JournalError) {
-                let receipts = try await Self.transaction(pool, devices, trust, path: path) { database, devices in
+                let receipts = try await Self.transaction(database, devices, trust, path: path) { database, devices in
                     try entries.map { try CommitWriter.write($0, to: database, devices: devices) }
                 }
                 signal.send()
@@ -93,12 +100,12 @@ public final class PunchJournal: Sendable {
 
     /// What `PRAGMA synchronous` says on the writing connection.
     func writerSynchronousMode() throws -> Int? {
-        try pool.writeWithoutTransaction { try Int.fetchOne($0, sql: "PRAGMA synchronous") }
+        try database.writeWithoutTransaction { try Int.fetchOne($0, sql: "PRAGMA synchronous") }
     }
 
     /// Limits the database's size in pages, so that a test can fill it.
     package func limitPageCount(_ count: Int) throws {
-        try pool.writeWithoutTransaction { try $0.execute(sql: "PRAGMA max_page_count = \(count)") }
+        try database.writeWithoutTransaction { try $0.execute(sql: "PRAGMA max_page_count = \(count)") }
     }
 
     /// Runs `body` in a transaction of its own.
@@ -112,15 +119,15 @@ public final class PunchJournal: Sendable {
     func value<Value: Sendable>(
         _ body: @escaping @Sendable (Database, DeviceKeys) throws -> Value
     ) async throws(JournalError) -> Value {
-        try await Self.transaction(pool, devices, trust, path: directory.journalPath, body)
+        try await Self.transaction(database, devices, trust, path: directory.journalPath, body)
     }
 
     private static func transaction<Value: Sendable>(
-        _ pool: DatabasePool, _ devices: DeviceKeys, _ trust: JournalTrust, path: String,
+        _ database: any DatabaseWriter, _ devices: DeviceKeys, _ trust: JournalTrust, path: String,
         _ body: @escaping @Sendable (Database, DeviceKeys) throws -> Value
     ) async throws(JournalError) -> Value {
         try await JournalDatabase.uncancelled(path: path) {
-            try await pool.writeWithoutTransaction { database in
+            try await database.writeWithoutTransaction { database in
                 do {
                     try trust.check()
                     var value: Value?

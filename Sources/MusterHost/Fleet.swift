@@ -106,7 +106,7 @@ extension Fleet: ConfigurationFollower {
     /// Why the driver does not take the device's settings.
     private func refusal(_ device: HostConfiguration.Device) -> ReloadRefusal? {
         do throws(DeviceFault) {
-            _ = try device.driver.make(device.settings, context: services.context(for: device))
+            _ = try device.driver.make(device.settings, context: services.drivers.context(for: device))
             return nil
         } catch {
             return ReloadRefusal(name: "devices.\(device.id)", reason: error.message)

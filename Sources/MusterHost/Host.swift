@@ -101,7 +101,7 @@ public struct Host: Sendable {
         let failure = FatalFailure()
         let services = try await open(failure)
         let delivery = try DeliveryService(configuration, services: services)
-        let results = await DeviceSync(services).sync(configuration.devices.filter(\.isEnabled))
+        let results = try await DeviceSync(services).sync(configuration.devices.filter(\.isEnabled))
         try await delivery.deliverBacklog()
         if let error = failure.error { throw error }
         return results
@@ -114,17 +114,30 @@ public struct Host: Sendable {
     ) async throws -> [SyncResult] {
         DescriptorLimit.raise()
         let failure = FatalFailure()
-        let sync = DeviceSync(try await open(failure))
-        let results = await sync.sync(devices, progress: devices.count == 1 ? progress : nil)
+        // Claimed before a device is asked for a session: it might be another host's.
+        let lock = try DataDirectoryLock(DataDirectory(path: configuration.dataDirectory))
+        let opening = Task {
+            await Result { () async throws(JournalError) in
+                try await open(failure, PunchJournal(lock, readsWhileWriting: false))
+            }
+        }
+        let sync = DeviceSync(drivers) { () async throws(JournalError) in try await opening.value.get() }
+        let results = try await sync.sync(devices, progress: devices.count == 1 ? progress : nil)
+        _ = try await opening.value.get()
         if let error = failure.error { throw error }
         return results
     }
 
     func open(_ failure: FatalFailure) async throws(JournalError) -> HostServices {
-        let journal = try PunchJournal(DataDirectory(path: configuration.dataDirectory))
+        try await open(failure, PunchJournal(DataDirectory(path: configuration.dataDirectory)))
+    }
+
+    private var drivers: DriverServices { DriverServices(log: log) }
+
+    private func open(_ failure: FatalFailure, _ journal: PunchJournal) async throws(JournalError) -> HostServices {
         let log = log
         return try await HostServices(
-            journal: journal, dialer: SocketDialer(), log: log, devices: configuration.devices,
+            journal: journal, drivers: drivers, devices: configuration.devices,
             sites: configuration.sites, metrics: extensions.metrics, redactor: extensions.redactor,
             onFatal: { error in
                 log.critical("the journal failed: the host stops", metadata: ["error": "\(error)"])

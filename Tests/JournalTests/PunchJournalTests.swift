@@ -8,15 +8,28 @@ import Testing
 struct PunchJournalTests {
     private let directory = TemporaryDirectory()
 
-    @Test("syncs every commit: the writing connection says FULL")
-    func synchronous() throws {
-        let journal = try PunchJournal(directory.data)
+    @Test("syncs every commit: the writing connection says FULL", arguments: [true, false])
+    func synchronous(readsWhileWriting: Bool) throws {
+        let journal = try PunchJournal(DataDirectoryLock(directory.data), readsWhileWriting: readsWhileWriting)
         #expect(try journal.writerSynchronousMode() == 2)
     }
 
-    @Test("gives back what was stored, field by field")
-    func roundTrip() async throws {
+    @Test("one opened without connections for readers is the same journal to the next process")
+    func oneConnection() async throws {
+        let lobby = try device("lobby")
+        for second in 1...2 as ClosedRange<Int64> {
+            let journal = try PunchJournal(DataDirectoryLock(directory.data), readsWhileWriting: false)
+            _ = try await journal.commit(entry(lobby, [try punch(lobby, second: second)]))
+            #expect(try await journal.reader.count() == Int(second))
+        }
         let journal = try PunchJournal(directory.data)
+        #expect(try await journal.commit(entry(lobby, [try punch(lobby, second: 2)])).duplicates == 1)
+        #expect(try await journal.reader.count() == 2)
+    }
+
+    @Test("gives back what was stored, field by field", arguments: [true, false])
+    func roundTrip(readsWhileWriting: Bool) async throws {
+        let journal = try PunchJournal(DataDirectoryLock(directory.data), readsWhileWriting: readsWhileWriting)
         let lobby = try device("lobby")
         var stored = try punch(lobby, code: "00042", second: 1, notes: "moved")
         stored.record.direction = Direction(.unknown, raw: 255)

@@ -139,8 +139,10 @@ final class SupervisorCommandTests {
     ) async throws {
         let log = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         let services = try await HostServices(
-            journal: try PunchJournal(DataDirectory(path: path)), time: time, random: SeededRandom(seed: 1),
-            dialer: ScriptedDialer(), log: log, onFatal: { Issue.record("the journal failed: \($0)") })
+            journal: try PunchJournal(DataDirectory(path: path)),
+            drivers: DriverServices(
+                time: time, random: SeededRandom(seed: 1), dialer: ScriptedDialer(), log: log),
+            onFatal: { Issue.record("the journal failed: \($0)") })
         let device = HostConfiguration.Device(
             id: try #require(DeviceID("door")), name: "Door", location: nil, zone: .utc,
             driver: DriverRegistration(DoorDriver.self),

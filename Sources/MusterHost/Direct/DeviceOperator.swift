@@ -38,14 +38,10 @@ public struct DeviceOperator: Sendable {
         _ command: DeviceCommand, on device: HostConfiguration.Device,
         _ progress: @escaping @Sendable (EnrolmentEvent) async -> Void
     ) async throws -> DeviceAnswer {
-        let time = SystemTime()
+        let drivers = DriverServices(log: log)
+        let time = drivers.time
         let services = command.needsJournal ? try await Host(configuration, log: log) {}.open(FatalFailure()) : nil
-        let context =
-            services?.context(for: device)
-            ?? DriverContext(
-                device: device.id, timeZone: device.zone, time: time, random: SystemRandom(), dialer: SocketDialer(),
-                log: LoggerBridge(log, "device", device.id.name))
-        let driver = try device.driver.make(device.settings, context: context)
+        let driver = try device.driver.make(device.settings, context: drivers.context(for: device))
         let session = try await SessionRunner.open(
             driver, within: device.lifecycle.openTimeout, time: time)
         let execution = CommandExecution(device: device, time: time, services: services, progress: progress)

@@ -1,5 +1,5 @@
 public import DeviceKit
-internal import Journal
+public import Journal
 internal import Synchronization
 
 /// What a poll on request brought, as scripts read it.
@@ -53,60 +53,84 @@ public struct SyncResult: Sendable, Hashable {
 
 /// Polls devices once, without a running host.
 public struct DeviceSync: Sendable {
-    private let services: HostServices
+    private let drivers: DriverServices
+    private let services: @Sendable () async throws(JournalError) -> HostServices
 
     /// So many devices are polled at the same time.
     private static let concurrency = 8
 
-    public init(_ services: HostServices) { self.services = services }
+    public init(_ services: HostServices) {
+        self.init(services.drivers) { () async throws(JournalError) in services }
+    }
+
+    /// - Parameter services: waits for what may take as long as a session: the journal can be opened meanwhile.
+    init(_ drivers: DriverServices, services: @escaping @Sendable () async throws(JournalError) -> HostServices) {
+        self.drivers = drivers
+        self.services = services
+    }
 
     /// Opens a session, reads the log into the journal and closes.
+    /// - Throws: what the journal was opened with; nothing was read then.
     public func sync(
         _ device: HostConfiguration.Device, progress: (@Sendable (PollProgress) -> Void)? = nil
-    ) async -> SyncResult {
-        let outcome: Result<PollSummary, DeviceFault>
-        do throws(DeviceFault) {
-            outcome = .success(try await poll(device, progress))
+    ) async throws(JournalError) -> SyncResult {
+        let session = await open(device)
+        let services: HostServices
+        do throws(JournalError) {
+            services = try await self.services()
         } catch {
-            outcome = .failure(error)
+            await (try? session.get())?.close()
+            throw error
         }
-        return await services.result(device, outcome)
+        switch session {
+        case .failure(let fault): return await services.result(device, .failure(fault))
+        case .success(let session):
+            let outcome = await Poll(device: device, services: services, progress: progress).outcome(session)
+            async let closing: Void = session.close()
+            let result = await services.result(device, outcome)
+            await closing
+            return result
+        }
     }
 
     /// Several devices side by side; results come in the order of `devices`.
     public func sync(
         _ devices: [HostConfiguration.Device], progress: (@Sendable (PollProgress) -> Void)? = nil
-    ) async -> [SyncResult] {
-        await devices.concurrently(Self.concurrency) { await sync($0, progress: progress) }
+    ) async throws(JournalError) -> [SyncResult] {
+        let results = await devices.concurrently(Self.concurrency) { device in
+            await Result { () async throws(JournalError) in try await sync(device, progress: progress) }
+        }
+        var all: [SyncResult] = []
+        for result in results { all.append(try result.get()) }
+        return all
     }
 
-    private func poll(
-        _ device: HostConfiguration.Device, _ progress: (@Sendable (PollProgress) -> Void)?
-    ) async throws(DeviceFault) -> PollSummary {
-        let driver = try device.driver.make(device.settings, context: services.context(for: device))
-        let session = try await SessionRunner.open(
-            driver, within: device.lifecycle.openTimeout, time: services.time)
-        do throws(DeviceFault) {
-            let summary = try await poll(device, session, progress)
-            await session.close()
-            return summary
-        } catch {
-            await session.close()
-            throw error
+    private func open(_ device: HostConfiguration.Device) async -> Result<any DeviceSession, DeviceFault> {
+        await Result { () async throws(DeviceFault) in
+            let driver = try device.driver.make(device.settings, context: drivers.context(for: device))
+            return try await SessionRunner.open(driver, within: device.lifecycle.openTimeout, time: drivers.time)
         }
+    }
+}
+
+/// One poll of one device.
+private struct Poll: Sendable {
+    let device: HostConfiguration.Device
+    let services: HostServices
+    let progress: (@Sendable (PollProgress) -> Void)?
+
+    func outcome(_ session: any DeviceSession) async -> Result<PollSummary, DeviceFault> {
+        await Result { () async throws(DeviceFault) in try await run(session) }
     }
 
     /// Keeps what is learned for the listing of devices, as the running host does.
-    private func poll(
-        _ device: HostConfiguration.Device, _ session: any DeviceSession,
-        _ progress: (@Sendable (PollProgress) -> Void)?
-    ) async throws(DeviceFault) -> PollSummary {
+    private func run(_ session: any DeviceSession) async throws(DeviceFault) -> PollSummary {
         guard let polling = session as? any PollingSession else {
             throw DeviceFault(.unsupported, "the driver \(device.driver.manifest.id) does not read logs")
         }
         var keeper = await services.keeper(for: device)
         guard keeper.identified(session.identity, now: services.time.now()) else {
-            await save(&keeper, device)
+            await save(&keeper)
             throw keeper.heldFault
         }
         guard (try? await services.gate.wait(device.id, site: device.site)) != nil else { throw .cancelled }
@@ -124,11 +148,11 @@ public struct DeviceSync: Sendable {
         let now = services.time.now()
         for (inventory, reset) in findings.all { keeper.found(inventory, reset, now: now) }
         keeper.polled(summary, took: services.time.uptime() - start, now: now)
-        await save(&keeper, device)
+        await save(&keeper)
         return summary
     }
 
-    private func save(_ keeper: inout StatusKeeper, _ device: HostConfiguration.Device) async {
+    private func save(_ keeper: inout StatusKeeper) async {
         keeper.rest()
         keeper.stamp(services.time.now())
         services.board.update(DeviceReport(device, keeper.status))
@@ -194,6 +218,17 @@ extension Array where Element: Sendable {
                 next += 1
             }
             return indices.compactMap { results[$0] }
+        }
+    }
+}
+
+extension Result {
+    /// What `body` returns or throws.
+    init(_ body: () async throws(Failure) -> Success) async {
+        do throws(Failure) {
+            self = .success(try await body())
+        } catch {
+            self = .failure(error)
         }
     }
 }

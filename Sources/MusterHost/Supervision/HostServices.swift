@@ -6,10 +6,8 @@ public import Logging
 /// What the parts of a host share.
 public struct HostServices: Sendable {
     public let journal: PunchJournal
-    public let time: any TimeSource
-    public let random: any RandomSource
-    public let dialer: any Dialer
-    public let log: Logger
+    /// What drivers are handed; the host's own parts use the same.
+    public let drivers: DriverServices
     /// Who wants to hear what happens is added here before the host runs.
     public let events: HostEvents
     let writer: JournalWriter
@@ -31,33 +29,27 @@ public struct HostServices: Sendable {
     ///   - redactor: knows the secrets of the configuration.
     ///   - onFatal: the journal can no longer be trusted; the process must stop.
     public init(
-        journal: PunchJournal, time: any TimeSource = SystemTime(), random: any RandomSource = SystemRandom(),
-        dialer: any Dialer, log: Logger, devices: [HostConfiguration.Device] = [],
+        journal: PunchJournal, drivers: DriverServices, devices: [HostConfiguration.Device] = [],
         sites: [HostConfiguration.Site] = [], metrics: any MetricsFactory = NOOPMetricsHandler.instance,
         redactor: Redactor = Redactor(),
         onFatal: @escaping @Sendable (JournalError) -> Void
     ) async throws(JournalError) {
         self.journal = journal
-        self.time = time
-        self.random = random
-        self.dialer = dialer
-        self.log = log
+        self.drivers = drivers
+        let time = drivers.time
         gauge = QuotaGauge()
         gate = SiteGate(sites)
         events = HostEvents(time: time)
         commits = CommitMeter(metrics)
         self.redactor = redactor
         writer = JournalWriter(
-            journal, time: time, gauge: gauge, events: events, commits: commits, log: log, onFatal: onFatal)
+            journal, time: time, gauge: gauge, events: events, commits: commits, log: drivers.log, onFatal: onFatal)
         board = try await DeviceBoard(devices, journal.reader)
     }
 
-    /// The context of a device's driver.
-    func context(for device: HostConfiguration.Device) -> DriverContext {
-        DriverContext(
-            device: device.id, timeZone: device.zone, time: time, random: random, dialer: dialer,
-            log: LoggerBridge(log, "device", device.id.name))
-    }
+    public var time: any TimeSource { drivers.time }
+    public var random: any RandomSource { drivers.random }
+    public var log: Logger { drivers.log }
 
     func logPoll(for device: HostConfiguration.Device) -> LogPoll {
         LogPoll(device: device.id, zone: device.zone, window: device.schedule.window, time: time, writer: writer)

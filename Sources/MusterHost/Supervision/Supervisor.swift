@@ -73,7 +73,7 @@ public actor Supervisor {
         keeper = StatusKeeper(
             device.id, StatusKeeper.Plan(zone: device.zone, clock: device.clock), now: services.time.now(),
             watch: services.clockWatch.current)
-        driver = try? device.driver.make(device.settings, context: services.context(for: device))
+        driver = try? device.driver.make(device.settings, context: services.drivers.context(for: device))
         machine = SupervisorMachine(SupervisorMachine.Plan(device, suspendedSince: nil))
     }
 

@@ -37,11 +37,8 @@ struct Discover: AsyncParsableCommand {
         try await reporting {
             let addresses = try addresses()
             let known = await known()
-            let discovery = DeviceDiscovery(try plan(), time: SystemTime()) { [logger = log.logger] device in
-                DriverContext(
-                    device: device, timeZone: .utc, time: SystemTime(), random: SystemRandom(), dialer: SocketDialer(),
-                    log: LoggerBridge(logger, "device", device.name))
-            }
+            let drivers = DriverServices(log: log.logger)
+            let discovery = DeviceDiscovery(try plan(), time: drivers.time) { drivers.context($0, zone: .utc) }
             let total = addresses.count
             let (found, wasInterrupted) = await cancelledBySignals {
                 await discovery.run(addresses) { done, device in

@@ -22,6 +22,8 @@ struct Sync: AsyncParsableCommand {
     }
 
     func run() async throws {
+        // Beside the reading of the configuration.
+        async let links: Void = SocketDialer.start()
         try await reporting {
             let loaded = try config.loadWhole()
             let configuration = loaded.configuration
@@ -32,6 +34,7 @@ struct Sync: AsyncParsableCommand {
             let results = try await results(configuration, wanted, log)
             try SyncOutput(format: format.format, isAll: all).write(results)
         }
+        await links
     }
 
     private func results(

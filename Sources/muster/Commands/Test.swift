@@ -49,11 +49,8 @@ struct Test: AsyncParsableCommand {
             return await hosted.run(device, status, report: report)
         }
         let logger = log.process(loaded).logger
-        let probe = DeviceProbe(time: time) { device in
-            DriverContext(
-                device: device.id, timeZone: device.zone, time: time, random: SystemRandom(),
-                dialer: SocketDialer(), log: LoggerBridge(logger, "device", device.id.name))
-        }
+        let drivers = DriverServices(time: time, log: logger)
+        let probe = DeviceProbe(time: time) { drivers.context(for: $0) }
         return await probe.run(device, live: live.duration, report: report)
     }
 

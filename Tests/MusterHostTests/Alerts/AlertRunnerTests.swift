@@ -49,7 +49,9 @@ struct AlertRunnerTests {
         self.bench = bench
         let log = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         services = try await HostServices(
-            journal: bench.journal, time: bench.time, random: SeededRandom(seed: 1), dialer: ScriptedDialer(), log: log,
+            journal: bench.journal,
+            drivers: DriverServices(
+                time: bench.time, random: SeededRandom(seed: 1), dialer: ScriptedDialer(), log: log),
             onFatal: { Issue.record("the journal failed: \($0)") })
     }
 

@@ -16,7 +16,9 @@ struct JournalKeeperTests {
     {
         let log = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         let services = try await HostServices(
-            journal: bench.journal, time: bench.time, random: SeededRandom(seed: 1), dialer: ScriptedDialer(), log: log,
+            journal: bench.journal,
+            drivers: DriverServices(
+                time: bench.time, random: SeededRandom(seed: 1), dialer: ScriptedDialer(), log: log),
             onFatal: { Issue.record("the journal failed: \($0)") })
         let registration = DriverRegistration(ScriptedDriver.self)
         let devices = try [bench.lobby, bench.gate].map { device in

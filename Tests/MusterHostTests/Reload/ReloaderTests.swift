@@ -54,8 +54,10 @@ final class ReloaderTests {
         var log = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         log.logLevel = .critical
         services = try await HostServices(
-            journal: try PunchJournal(DataDirectory(path: path)), time: ManualTime(), random: SeededRandom(seed: 1),
-            dialer: ScriptedDialer(), log: log, devices: configuration.devices,
+            journal: try PunchJournal(DataDirectory(path: path)),
+            drivers: DriverServices(
+                time: ManualTime(), random: SeededRandom(seed: 1), dialer: ScriptedDialer(), log: log),
+            devices: configuration.devices,
             onFatal: { Issue.record("the journal failed: \($0)") })
         live = LiveConfiguration(configuration)
         delivery = try DeliveryService(configuration, services: services)

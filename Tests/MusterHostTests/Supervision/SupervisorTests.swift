@@ -168,12 +168,18 @@ final class SupervisorTests {
         _ = ScriptedDevice.shared.withLock { $0.removeValue(forKey: name) }
     }
 
-    private func services() async throws -> HostServices {
+    private var silent: Logger {
         var log = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         log.logLevel = .critical
-        return try await HostServices(
-            journal: try PunchJournal(DataDirectory(path: path)), time: time, random: SeededRandom(seed: 1),
-            dialer: ScriptedDialer(), log: log, onFatal: { Issue.record("the journal failed: \($0)") })
+        return log
+    }
+
+    private func services() async throws -> HostServices {
+        try await HostServices(
+            journal: try PunchJournal(DataDirectory(path: path)),
+            drivers: DriverServices(
+                time: time, random: SeededRandom(seed: 1), dialer: ScriptedDialer(), log: silent),
+            onFatal: { Issue.record("the journal failed: \($0)") })
     }
 
     private func configured() throws -> HostConfiguration.Device {
@@ -345,12 +351,22 @@ final class SupervisorTests {
         device.record(record(-86_400))
         device.record(record(1))
         let sync = DeviceSync(services)
-        let first = await sync.sync(configured)
+        let first = try await sync.sync(configured)
         #expect(first.synced == 1 && first.skipped == 1)
         // Two days later, after an outage: yesterday's punches are not skipped.
         time.advance(by: .seconds(2 * 86_400))
         device.record(record(-86_400, code: "8"))
-        let second = await sync.sync(configured)
+        let second = try await sync.sync(configured)
         #expect(second.synced == 1 && second.skipped == 0)
+    }
+
+    @Test("a session that was opened beside a journal that cannot be is closed, and nothing is read")
+    func journalFails() async throws {
+        let reason = JournalError(.newerSchema, "made by a newer muster")
+        let drivers = DriverServices(time: time, random: SeededRandom(seed: 1), dialer: ScriptedDialer(), log: silent)
+        let sync = DeviceSync(drivers) { () async throws(JournalError) in throw reason }
+        let device = try configured()
+        await #expect(throws: reason) { _ = try await sync.sync([device]) }
+        #expect(self.device.opens == 1 && self.device.closes == 1 && self.device.polls == 0)
     }
 }
