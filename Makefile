@@ -40,16 +40,14 @@ format: ## lays the sources out
 check-examples: build ## the examples are valid configurations
 	@for file in examples/*.yaml; do $(MUSTER) check --config "$$file" || exit; done
 
-# The Swift runtime inside, so that the target machine needs no toolchain. A build directory of its own: other flags
-# would build everything anew.
-DEB_FLAGS := -c release --product muster --static-swift-stdlib --scratch-path .build/static
+# The Swift runtime inside: the target machine needs no toolchain, and a command starts in half of the time.
+RELEASE_FLAGS := -c release --static-swift-stdlib $(BUILD_FLAGS)
 
-deb: deps ## a Debian package in .build/, with unit, user, man page and completions
-	swift build $(DEB_FLAGS) $(BUILD_FLAGS)
-	examples/packaging/debian/build.sh .build/static/release/muster .build
+release: deps ## an optimised binary at .build/release/muster, which runs without a toolchain
+	swift build --product muster $(RELEASE_FLAGS)
 
-release: deps ## an optimised binary at .build/release/muster
-	swift build -c release --product muster $(BUILD_FLAGS)
+deb: release ## a Debian package in .build/, with unit, user, man page and completions
+	examples/packaging/debian/build.sh .build/release/muster .build
 
 # The environment that the tests make as well; whoever comes first installs it.
 PYZK := .build/python/pyzk==0.9
@@ -87,7 +85,7 @@ failed-sync: release ## lets the journal's syncs fail 20 times: the host stops a
 SEEDS := 300
 
 simulate: deps ## a fleet of 500 devices over 30 days of virtual time, for SEEDS seeds (300), in an optimised program
-	swift build -c release --product simulate $(BUILD_FLAGS)
+	swift build --product simulate $(RELEASE_FLAGS)
 	.build/release/simulate 1 $(SEEDS)
 
 FUZZ_SECONDS := 60
