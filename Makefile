@@ -40,7 +40,7 @@ format: ## lays the sources out
 check-examples: build ## the examples are valid configurations
 	@for file in examples/*.yaml; do $(MUSTER) check --config "$$file" || exit; done
 
-# The Swift runtime inside: the target machine needs no toolchain, and a command starts in half of the time.
+# The Swift runtime inside: the target machine needs no toolchain, and commands start faster.
 RELEASE_FLAGS := -c release --static-swift-stdlib $(BUILD_FLAGS)
 
 release: deps ## an optimised binary at .build/release/muster, which runs without a toolchain
