@@ -15,8 +15,7 @@ extension DeviceDecision {
     /// - Throws: ``JournalError`` when another process owns the data directory.
     public func write(_ device: HostConfiguration.Device, to journal: PunchJournal) async throws(JournalError) -> Bool {
         let time = SystemTime()
-        var keeper = StatusKeeper(
-            device.id, StatusKeeper.Plan(zone: device.zone, clock: device.clock), now: time.now())
+        var keeper = StatusKeeper(device, now: time.now())
         guard let stored = try await journal.reader.status(for: device.id) else { return false }
         keeper.restore(stored)
         switch self {

@@ -44,10 +44,13 @@ public struct DeviceOperator: Sendable {
         let driver = try device.driver.make(device.settings, context: drivers.context(for: device))
         let session = try await SessionRunner.open(
             driver, within: device.lifecycle.openTimeout, time: time)
+        let check = AcceptanceCheck(
+            device: device, directory: DataDirectory(path: configuration.dataDirectory), time: time)
         let execution = CommandExecution(device: device, time: time, services: services, progress: progress)
         let pending = PendingCommand(command, progress: progress)
         let outcome = await pending.perform(time: time) { () async throws(DeviceFault) in
-            try await execution.run(command, on: session)
+            try await check.admit(session.identity, services)
+            return try await execution.run(command, on: session)
         }
         await session.close()
         return try outcome.get()

@@ -68,10 +68,12 @@ public struct DeviceProbe: Sendable {
     /// Resolves, looks for the way, knocks, connects, authenticates, identifies, compares clocks, counts the log, reads its
     /// first record and subscribes to live events. `report` hears each step as it ends; where the device cannot be reached
     /// the steps end.
-    /// - Parameter live: how long to wait for a live event; zero waits for the subscription only. An event is not
-    ///   acknowledged: it stays in the device's log.
+    /// - Parameters:
+    ///   - accepted: the serial number that is expected, where one is known.
+    ///   - live: how long to wait for a live event; zero waits for the subscription only. An event is not acknowledged:
+    ///     it stays in the device's log.
     public func run(
-        _ device: HostConfiguration.Device, live: Duration = .zero,
+        _ device: HostConfiguration.Device, accepted: String? = nil, live: Duration = .zero,
         report: @escaping @Sendable (ProbeStep) async -> Void = { _ in }
     ) async -> [ProbeStep] {
         var steps: [ProbeStep] = []
@@ -92,7 +94,7 @@ public struct DeviceProbe: Sendable {
         for step in opening { await add(step) }
         guard let session else { return steps }
         let checks: [(String, @Sendable () async throws(DeviceFault) -> ProbeStep.Outcome)] = [
-            (ProbeStep.Name.identity, { () async throws(DeviceFault) in .passed(Self.text(session.identity)) }),
+            (ProbeStep.Name.identity, { () async throws(DeviceFault) in try Self.identity(session, device, accepted) }),
             (ProbeStep.Name.clock, { () async throws(DeviceFault) in try await clock(session, device) }),
             (ProbeStep.Name.counts, { () async throws(DeviceFault) in try await inventory(session) }),
             (ProbeStep.Name.record, { () async throws(DeviceFault) in try await firstRecord(session) }),
@@ -211,6 +213,18 @@ public struct DeviceProbe: Sendable {
         ]
         let known = parts.compactMap { $0 }.joined(separator: ", ")
         return known.isEmpty ? "the device says nothing of itself" : known
+    }
+
+    private static func identity(
+        _ session: any DeviceSession, _ device: HostConfiguration.Device, _ accepted: String?
+    ) throws(DeviceFault) -> ProbeStep.Outcome {
+        if let accepted, let serial = session.identity.serialNumber, serial != accepted {
+            throw DeviceFault(
+                .deviceReplaced,
+                "\(text(session.identity)); serial number \(accepted) is expected; if this is the right one: "
+                    + "muster device \(device.id) accept")
+        }
+        return .passed(text(session.identity))
     }
 
     /// A clock beside the right time, in words.

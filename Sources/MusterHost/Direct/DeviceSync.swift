@@ -129,10 +129,11 @@ private struct Poll: Sendable {
             throw DeviceFault(.unsupported, "the driver \(device.driver.manifest.id) does not read logs")
         }
         var keeper = await services.keeper(for: device)
-        guard keeper.identified(session.identity, now: services.time.now()) else {
-            await save(&keeper)
-            throw keeper.heldFault
-        }
+        let trusted = keeper.status.acceptedSerial
+        let isAccepted = keeper.identified(session.identity, now: services.time.now())
+        // Before anything is taken: a first device stays the trusted one although its log is not read to its end.
+        if !isAccepted || keeper.status.acceptedSerial != trusted { await services.save(&keeper, device) }
+        guard isAccepted else { throw keeper.heldFault }
         guard (try? await services.gate.wait(device.id, site: device.site)) != nil else { throw .cancelled }
         defer { services.gate.leave(device.id) }
         let reading = try await ClockQuestion(time: services.time).ask(session)
@@ -148,15 +149,8 @@ private struct Poll: Sendable {
         let now = services.time.now()
         for (inventory, reset) in findings.all { keeper.found(inventory, reset, now: now) }
         keeper.polled(summary, took: services.time.uptime() - start, now: now)
-        await save(&keeper)
+        await services.save(&keeper, device)
         return summary
-    }
-
-    private func save(_ keeper: inout StatusKeeper) async {
-        keeper.rest()
-        keeper.stamp(services.time.now())
-        services.board.update(DeviceReport(device, keeper.status))
-        await services.writer.saveStatus(keeper.status)
     }
 }
 
@@ -172,10 +166,24 @@ private final class Findings: Sendable {
 extension HostServices {
     /// What the journal knows of a device. A status that cannot be read is made anew.
     func keeper(for device: HostConfiguration.Device) async -> StatusKeeper {
-        var keeper = StatusKeeper(
-            device.id, StatusKeeper.Plan(zone: device.zone, clock: device.clock), now: time.now())
+        var keeper = StatusKeeper(device, now: time.now())
         if let stored = try? await journal.reader.status(for: device.id) { keeper.restore(stored) }
         return keeper
+    }
+
+    /// Keeps what was learned of a device that nobody supervises.
+    func save(_ keeper: inout StatusKeeper, _ device: HostConfiguration.Device) async {
+        keeper.rest()
+        keeper.stamp(time.now())
+        board.update(DeviceReport(device, keeper.status))
+        await writer.saveStatus(keeper.status)
+    }
+}
+
+extension StatusKeeper {
+    /// Of a device that nobody supervises.
+    init(_ device: HostConfiguration.Device, now: Instant) {
+        self.init(device.id, Plan(zone: device.zone, clock: device.clock), now: now)
     }
 }
 

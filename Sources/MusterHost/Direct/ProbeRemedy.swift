@@ -16,6 +16,8 @@ enum ProbeRemedy {
         case .connectionLost, .busy:
             "many devices serve one connection only: close other software that talks to it, wait a minute, and try again"
         case .unauthorised: "set the key of the device's menu in the configuration, or take it away at the device"
+        case .deviceReplaced:
+            "look which device stands there: accept it if it is meant to, else give the configuration the right address"
         case .secureCommunication: "switch secure communication off in the device's menu"
         case .malformed, .unexpectedReply, .oversize:
             "check that this driver is the right one and that no other service uses the port; report it with --log-level debug"

@@ -323,7 +323,8 @@ public actor Supervisor {
     private func identified(_ identity: DeviceIdentity, _ group: inout DiscardingTaskGroup) async {
         let expected = keeper.status.acceptedSerial
         let wasHeld = keeper.status.heldSerial
-        guard !keeper.identified(identity, now: services.time.now()) else { return }
+        // What is trusted is durable before anything is taken from it.
+        guard !keeper.identified(identity, now: services.time.now()) else { return await publish() }
         if wasHeld != keeper.status.heldSerial {
             log.error(
                 "ADMIN ALERT another device answers at this address: nothing is taken from it until it is accepted",

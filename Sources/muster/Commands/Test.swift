@@ -44,14 +44,15 @@ struct Test: AsyncParsableCommand {
     ) async throws -> [ProbeStep] {
         let time = SystemTime()
         let configuration = loaded.configuration
+        // A device that was never met has none.
+        let status = try? await config.reader(configuration).status(for: device.id)
         if !direct, device.isEnabled, let hosted = await HostedProbe(configuration, time: time) {
-            let status = try? await config.reader(configuration).status(for: device.id)
             return await hosted.run(device, status, report: report)
         }
         let logger = log.process(loaded).logger
         let drivers = DriverServices(time: time, log: logger)
         let probe = DeviceProbe(time: time) { drivers.context(for: $0) }
-        return await probe.run(device, live: live.duration, report: report)
+        return await probe.run(device, accepted: status?.acceptedSerial, live: live.duration, report: report)
     }
 
     private static func fault(_ step: ProbeStep) -> DeviceFault? {

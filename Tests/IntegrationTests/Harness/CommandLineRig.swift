@@ -25,12 +25,13 @@ struct CommandLineRig: Sendable {
         return try await body(rig)
     }
 
-    /// Runs `body` beside an emulated terminal on a port of the system's choice.
+    /// Runs `body` beside an emulated terminal.
+    /// - Parameter port: where it listens; 0 for a port of the system's choice.
     static func withTerminal<Value>(
-        _ options: EmulatorOptions, _ body: (Int) async throws -> Value
+        _ options: EmulatorOptions, port: Int = 0, _ body: (Int) async throws -> Value
     ) async throws -> Value {
         var options = options
-        options.port = 0
+        options.port = port
         options.pacing = .zero
         let server = try await EmulatorServer.bind(options)
         let running = Task { try await server.run() }

@@ -15,7 +15,9 @@ final class ScriptedDevice: Sendable {
         var opens = 0
         var closes = 0
         var polls = 0
+        var serial = "S1"
         var openFault: DeviceFault?
+        var pollFault: DeviceFault?
         var hangs = false
         var isHanging = false
         var capture: AsyncThrowingStream<PunchRecord, any Error>.Continuation?
@@ -37,6 +39,10 @@ final class ScriptedDevice: Sendable {
 
     func record(_ record: PunchRecord) { state.withLock { $0.log.append(record) } }
     func fail(with fault: DeviceFault?) { state.withLock { $0.openFault = fault } }
+    /// Another one stands there from now on.
+    func replace(by serial: String) { state.withLock { $0.serial = serial } }
+    var serial: String { state.withLock { $0.serial } }
+    func failPolls(with fault: DeviceFault?) { state.withLock { $0.pollFault = fault } }
     func hang() { state.withLock { $0.hangs = true } }
     var hangs: Bool { state.withLock { $0.hangs } }
     var isHanging: Bool { state.withLock { $0.isHanging } }
@@ -78,11 +84,13 @@ final class ScriptedDevice: Sendable {
         return stream
     }
 
-    func page(after count: Int, limit: Int) -> [PunchRecord] {
-        state.withLock { state in
+    func page(after count: Int, limit: Int) throws(DeviceFault) -> [PunchRecord] {
+        let (page, fault) = state.withLock { state in
             state.polls += 1
-            return Array(state.log.dropFirst(count).prefix(limit))
+            return (Array(state.log.dropFirst(count).prefix(limit)), state.pollFault)
         }
+        if let fault { throw fault }
+        return page
     }
 }
 
@@ -110,18 +118,18 @@ struct ScriptedDriver: DeviceDriver {
 
     func open() async throws(DeviceFault) -> any DeviceSession {
         try device.open()
-        return Session(device: device)
+        return Session(device: device, identity: DeviceIdentity(serialNumber: device.serial))
     }
 
     private struct Session: PollingSession, CapturingSession {
         let device: ScriptedDevice
-        let identity = DeviceIdentity(serialNumber: "S1")
+        let identity: DeviceIdentity
 
         func poll(_ request: PollRequest) async throws(DeviceFault) -> PollPage {
             // A driver that does not listen: it must not keep the host from ending.
             if device.hangs { await device.waitForEver() }
             let start = request.cursor.map { Int($0.bytes.first ?? 0) } ?? 0
-            let records = device.page(after: start, limit: min(request.limit, 100))
+            let records = try device.page(after: start, limit: min(request.limit, 100))
             let end = start + records.count
             return PollPage(
                 records: records, cursor: Cursor(bytes: [UInt8(truncatingIfNeeded: end)]),
@@ -341,6 +349,44 @@ final class SupervisorTests {
         await #expect {
             _ = try await poll.run(Promising())
         } throws: { ($0 as? DeviceFault)?.code == .malformed }
+    }
+
+    @Test("the first device is the trusted one before anything is taken from it")
+    func firstContact() async throws {
+        let services = try await services()
+        let (opens, isReached) = (ChangeSignal(), ChangeSignal())
+        device.gate.withLock { $0 = (opens, isReached) }
+        let supervisor = Supervisor(try configured(), services: services)
+        async let running: Void = supervisor.run()
+        try await isReached.wait(since: 0)
+        let lobby = try #require(DeviceID("lobby"))
+        #expect(try await services.journal.reader.status(for: lobby)?.acceptedSerial == "S1")
+        #expect(device.polls == 0)
+        opens.send()
+        supervisor.requestStop()
+        await running
+    }
+
+    @Test("a poll on request that fails midway leaves the device trusted, and another one is held")
+    func replacedAfterFailure() async throws {
+        let services = try await services()
+        let sync = DeviceSync(services)
+        device.record(record(1))
+        device.failPolls(with: DeviceFault(.timedOut, "silent"))
+        #expect(try await sync.sync(try configured()).fault?.code == .timedOut)
+        device.failPolls(with: nil)
+        device.replace(by: "S2")
+        let held = try await sync.sync(try configured())
+        #expect(held.fault?.code == .deviceReplaced)
+        #expect(held.fault?.message.contains("S2") == true && held.fault?.message.contains("S1") == true)
+        #expect(device.polls == 1 && device.closes == 2)
+        let lobby = try #require(DeviceID("lobby"))
+        let status = try #require(try await services.journal.reader.status(for: lobby))
+        #expect(status.acceptedSerial == "S1" && status.heldSerial == "S2")
+        #expect(status.conditions[.deviceReplaced] != nil)
+        device.replace(by: "S1")
+        #expect(try await sync.sync(try configured()).synced == 1)
+        #expect(try await services.journal.reader.status(for: lobby)?.conditions.all == [])
     }
 
     @Test("skips what was there before the first contact when the window says so, and nothing that came later")
