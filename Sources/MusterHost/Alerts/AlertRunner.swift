@@ -69,7 +69,7 @@ actor AlertRunner {
     fileprivate func follow(_ configuration: HostConfiguration, _ made: [String: any AlertChannel]?) async {
         self.configuration = configuration
         translation = HostSignals(configuration)
-        watch = AlertWatch(configuration, services)
+        watch.follow(configuration)
         reloads += 1
         engine.replan(configuration.alerts.plan(for: configuration))
         if let made {

@@ -2,32 +2,38 @@ import Alerts
 import DeviceKit
 import Journal
 
-#if canImport(Glibc)
-    import Glibc
-#else
-    import Darwin
-#endif
-
 /// Looks at what nobody tells of: the disk, the sinks, the terminals' logs, punches with impossible times.
 struct AlertWatch: Sendable {
-    private let configuration: HostConfiguration
+    private var configuration: HostConfiguration
     private let services: HostServices
+    private let disk: @Sendable (String) -> DiskFigures?
     /// Punches up to here were looked at.
     private var position: Int64?
     private var silence: SilenceWatch
 
     private static let impossibleLasts = Duration.seconds(6 * 3_600)
 
-    init(_ configuration: HostConfiguration, _ services: HostServices) {
+    /// - Parameter disk: the figures of the disk on which a directory lies.
+    init(
+        _ configuration: HostConfiguration, _ services: HostServices,
+        disk: @escaping @Sendable (String) -> DiskFigures? = DiskFigures.of
+    ) {
         self.configuration = configuration
         self.services = services
+        self.disk = disk
+        silence = SilenceWatch(configuration, services)
+    }
+
+    /// Goes on under another configuration, from the punches that were looked at last.
+    mutating func follow(_ configuration: HostConfiguration) {
+        self.configuration = configuration
         silence = SilenceWatch(configuration, services)
     }
 
     /// One look. What cannot be looked at now is left out: the next look is soon.
     mutating func look() async -> [AlertSignal] {
         var signals = devices() + (await sinks())
-        if let disk = disk() { signals.append(disk) }
+        if let disk = room() { signals.append(disk) }
         if let journal = await journal() { signals.append(journal) }
         signals += await impossibleTimes()
         signals += await silence.look()
@@ -70,23 +76,21 @@ struct AlertWatch: Sendable {
         return signals
     }
 
-    private func disk() -> AlertSignal? {
-        var numbers = statvfs()
-        guard statvfs(configuration.dataDirectory, &numbers) == 0, numbers.f_blocks > 0 else { return nil }
-        // As `df` counts: what only the superuser may use is neither used nor free.
-        let used = Double(numbers.f_blocks - min(numbers.f_bfree, numbers.f_blocks))
-        let usable = used + Double(numbers.f_bavail)
-        guard usable > 0 else { return nil }
-        let free = Double(numbers.f_bavail) * Double(numbers.f_frsize) / 1_000_000_000
-        // Rounded, so that a message changes when the disk does.
-        return AlertSignal(
-            .hostDisk, .host, .measured(used / usable * 100), "\(Int(free.rounded())) GB are free where the journal is")
+    private func room() -> AlertSignal? {
+        // The journal has told that it finds no room: figures that look well, such as those of a user's own limit or of
+        // file numbers that ran out, do not end that.
+        guard !services.writer.isDiskFull, let figures = disk(configuration.dataDirectory),
+            let used = figures.usedPercent
+        else { return nil }
+        return AlertSignal(.hostDisk, .host, .measured(used), figures.sentence)
     }
 
     private func journal() async -> AlertSignal? {
-        guard let quota = configuration.journal.quota?.bytes,
-            let used = try? await services.journal.usedByteCount()
-        else { return nil }
+        // A quota that was taken away ends what was told of it.
+        guard let quota = configuration.journal.quota?.bytes else {
+            return AlertSignal(.journalQuota, .host, .measured(0))
+        }
+        guard let used = try? await services.journal.usedByteCount() else { return nil }
         let share = Double(used) / Double(max(quota, 1)) * 100
         return AlertSignal(.journalQuota, .host, .measured(share), "the journal takes \(Int(share)) % of its quota")
     }

@@ -38,6 +38,9 @@ final class JournalWriter: Sendable {
         }
     }
 
+    /// The journal found no room at the last attempt to write.
+    var isDiskFull: Bool { isFull.withLock { $0 } }
+
     /// Returns once the entry is durable. Fails only when the host is stopping.
     func commit(_ entry: JournalEntry) async -> Result<CommitReceipt, DeviceFault> {
         while true {

@@ -144,8 +144,13 @@ struct JournalKeeperTests {
         let used = try await bench.journal.usedByteCount()
         let keeper = try await keeper(
             .init(quota: ByteCount(used), whenFull: mayForget ? .forgetOldest : .forgetDelivered))
+        let told = JournalLosses()
+        keeper.services.events.add(told)
         try await keeper.watchQuota()
         #expect(keeper.services.gauge.level == (mayForget ? .normal : .full))
-        #expect((try await bench.journal.reader.count() < 5_000) == mayForget)
+        let left = try await bench.journal.reader.count()
+        #expect((left < 5_000) == mayForget)
+        // What was given up is told, to the punch: alerts make ``AlertRule/journalLoss`` of it.
+        #expect(told.lost == (mayForget ? [5_000 - left] : []))
     }
 }
