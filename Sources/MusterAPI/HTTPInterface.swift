@@ -83,6 +83,17 @@ public struct HTTPInterface: Service {
             metadata: ["listen": "\(http.listen)", "tokens": "\(http.tokens.count)"])
     }
 
+    private func guardian(_ http: HostConfiguration.HTTP) -> AccessGuard {
+        let (time, log) = (view.time, log)
+        return AccessGuard(AccessRule(http)) {
+            time.uptime()
+        } tell: { peer in
+            log.warning(
+                "wrong tokens come one after the other: the address is not answered for a while",
+                metadata: ["address": "\(peer)"])
+        }
+    }
+
     private func application(
         _ http: HostConfiguration.HTTP, onRunning: @escaping @Sendable () -> Void
     ) -> some ApplicationProtocol {
@@ -95,7 +106,7 @@ public struct HTTPInterface: Service {
                 maxHeaderFieldSize: 8 << 10, maxHeaderListSize: 16 << 10, maxHeaderFieldCount: 100))
         return Application(
             router: Routes.router(
-                http, health: view.health, metrics: MetricsPage(view, registry: registry, version: version)),
+                guardian(http), health: view.health, metrics: MetricsPage(view, registry: registry, version: version)),
             server: .http1(configuration: limits),
             configuration: ApplicationConfiguration(
                 address: .hostname(http.listen.host, port: Int(http.listen.port)),

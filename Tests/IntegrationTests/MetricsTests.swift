@@ -191,9 +191,23 @@ struct MetricsTests {
             let page = try await Browser.get(url + "/metrics", headers: [("Authorization", "Bearer \(token)")])
             #expect(page.status == 200)
             #expect(page.text.contains("muster_build_info"))
+            // Beyond ten wrong ones within a minute the address is refused for some seconds; health goes on.
+            var statuses: [Int] = []
+            var last = refused
+            for number in 0..<12 {
+                last = try await Browser.get(url + "/metrics", headers: [("Authorization", "Bearer guess\(number)")])
+                statuses.append(last.status)
+            }
+            #expect(statuses == Array(repeating: 401, count: 9) + [429, 429, 429])
+            #expect((1...6).contains(Int(last.headers.first(name: "retry-after") ?? "") ?? 0))
+            #expect(last.headers.first(name: "content-type") == "application/problem+json")
+            #expect(last.object["title"] as? String == "Too Many Requests")
+            #expect(try await Browser.get(url + "/health/ready").status == 200)
             let output = try await host
             #expect(output.status == 0)
             #expect(!(output.standardError + output.text).contains(token))
+            let told = output.standardError.split(separator: "\n").filter { $0.contains("wrong tokens come") }
+            #expect(told.count == 1 && told.first?.contains("address=127.0.0.1") == true)
         }
     }
 

@@ -3,10 +3,22 @@ internal import Hummingbird
 internal import HummingbirdCore
 internal import Logging
 internal import MusterHost
+internal import NIOCore
+
+/// What is known of a request besides its head.
+struct PeerContext: RequestContext {
+    var coreContext: CoreRequestContextStorage
+    let peer: Peer
+
+    init(source: ApplicationRequestContextSource) {
+        coreContext = CoreRequestContextStorage(source: source)
+        peer = Peer(source.channel.remoteAddress)
+    }
+}
 
 /// Answers every error as a problem of RFC 9457.
 struct ProblemMiddleware: RouterMiddleware {
-    typealias Context = BasicRequestContext
+    typealias Context = PeerContext
 
     func handle(
         _ request: Request, context: Context, next: @concurrent (Request, Context) async throws -> Response
@@ -28,7 +40,7 @@ struct ProblemMiddleware: RouterMiddleware {
 
 /// Refuses what nothing here takes: other methods, bodies, endless paths.
 struct LimitsMiddleware: RouterMiddleware {
-    typealias Context = BasicRequestContext
+    typealias Context = PeerContext
 
     static let maximumPathByteCount = 2_048
 
@@ -49,21 +61,22 @@ struct LimitsMiddleware: RouterMiddleware {
     }
 }
 
-/// Lets in who may: see ``AccessRule``.
+/// Lets in who may: see ``AccessGuard``.
 struct AccessMiddleware: RouterMiddleware {
-    typealias Context = BasicRequestContext
+    typealias Context = PeerContext
 
-    private let rule: AccessRule
+    private let guardian: AccessGuard
 
-    init(_ rule: AccessRule) { self.rule = rule }
+    init(_ guardian: AccessGuard) { self.guardian = guardian }
 
     func handle(
         _ request: Request, context: Context, next: @concurrent (Request, Context) async throws -> Response
     ) async throws -> Response {
         // Health says yes or no to whoever watches; everything else is for those who may.
         if !request.uri.path.hasPrefix("/health/") {
-            try rule.check(
-                authorization: request.headers[.authorization], authority: request.head.authority, needs: .viewer)
+            try guardian.admit(
+                context.peer, authorization: request.headers[.authorization], authority: request.head.authority,
+                needs: .viewer)
         }
         return try await next(request, context)
     }

@@ -9,12 +9,12 @@ internal import PrometheusText
 /// What is served, and to whom.
 enum Routes {
     static func router(
-        _ http: HostConfiguration.HTTP, health: HostHealth, metrics: MetricsPage
-    ) -> Router<BasicRequestContext> {
-        let router = Router(options: .autoGenerateHeadEndpoints)
+        _ guardian: AccessGuard, health: HostHealth, metrics: MetricsPage
+    ) -> Router<PeerContext> {
+        let router = Router(context: PeerContext.self, options: .autoGenerateHeadEndpoints)
         router.add(middleware: ProblemMiddleware())
         router.add(middleware: LimitsMiddleware())
-        router.add(middleware: AccessMiddleware(AccessRule(http)))
+        router.add(middleware: AccessMiddleware(guardian))
         router.get("health/live") { _, _ in
             let state = health.state
             guard state.isAlive else { throw Problem(.serviceUnavailable, state.problems.joined(separator: "; ")) }
