@@ -133,6 +133,8 @@ actor CommandRunner {
         var reason: Ending.Reason?
         var isOpen = true
         while reason == nil {
+            // A program may close its output long before it ends. The descriptor that would tell of its end is none that
+            // Swift's Glibc shows, and a look now and then costs nothing.
             if isOpen { isOpen = read(output, into: &said) } else { usleep(10_000) }
             if let status = status(of: process) { return Ending(reason: status, output: said) }
             if said.count > mostOutput { reason = .talkedTooMuch }

@@ -120,15 +120,20 @@ struct MailDeliveryTests {
         var nobody = SMTPOptions(host: "127.0.0.1", port: UInt16(try FreePort.next()), security: .none)
         let refused = await #expect(throws: MailError.self) { try await SMTPClient(nobody).send(letter) }
         #expect(refused?.kind == .transient)
-        // Takes connections and never speaks.
+        // Takes connections, says here that it did, and never speaks to them.
         let mute = try BackgroundProcess(
             "/usr/bin/env",
             [
                 "python3", "-c",
                 """
-                import socket, sys
+                import socket, sys, threading
                 s = socket.socket(); s.bind(("127.0.0.1", 0)); s.listen(5)
-                print(s.getsockname()[1], flush=True); sys.stdin.read()
+                print(s.getsockname()[1], flush=True)
+                held = []
+                def take():
+                    while True:
+                        held.append(s.accept()); print("met", flush=True)
+                threading.Thread(target=take, daemon=True).start(); sys.stdin.read()
                 """,
             ])
         defer { mute.stop() }
@@ -136,6 +141,7 @@ struct MailDeliveryTests {
         nobody.timeout = .milliseconds(700)
         let late = await #expect(throws: MailError.self) { try await SMTPClient(nobody).send(letter) }
         #expect(late?.kind == .transient)
+        #expect(try await mute.line() == "met")
         nobody.timeout = .seconds(60)
         let options = nobody
         let sending = Task { () -> MailError.Kind? in
@@ -146,7 +152,7 @@ struct MailDeliveryTests {
                 return error.kind
             }
         }
-        try await Task.sleep(for: .milliseconds(300))
+        #expect(try await mute.line() == "met")
         sending.cancel()
         #expect(await sending.value == .cancelled)
     }

@@ -44,23 +44,7 @@ extension TimeSource {
     public func withDeadline<Value: Sendable>(
         _ limit: Duration, _ work: @escaping @Sendable () async -> Value
     ) async -> Deadlined<Value> {
-        await withTaskGroup(of: Value?.self) { group in
-            group.addTask { await work() }
-            group.addTask {
-                try? await self.sleep(for: limit)
-                return nil
-            }
-            var expired = false
-            while let next = await group.next() {
-                guard let value = next else {
-                    expired = true
-                    group.cancelAll()
-                    continue
-                }
-                group.cancelAll()
-                return expired && !Task.isCancelled ? .expired(value) : .finished(value)
-            }
-            preconditionFailure("a task group ended without the result of its own child")
-        }
+        let (value, isExpired) = await withInterruption(by: { try? await self.sleep(for: limit) }, work)
+        return isExpired && !Task.isCancelled ? .expired(value) : .finished(value)
     }
 }

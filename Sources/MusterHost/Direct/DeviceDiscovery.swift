@@ -1,6 +1,5 @@
 public import DeviceKit
 internal import Synchronization
-internal import UnixSignals
 
 /// A device that was found by asking at its address.
 public struct DiscoveredDevice: Sendable, Hashable {
@@ -139,29 +138,5 @@ private final class Tally: Sendable {
             count += 1
             return count
         }
-    }
-}
-
-/// Runs work that SIGINT and SIGTERM cancel instead of ending the program, so that it can show what it has.
-public func cancelledBySignals<Value: Sendable>(
-    _ work: @escaping @Sendable () async -> Value
-) async -> (value: Value, wasInterrupted: Bool) {
-    await withTaskGroup(of: Value?.self) { group in
-        group.addTask { await work() }
-        group.addTask {
-            for await _ in await UnixSignalsSequence(trapping: .sigint, .sigterm) { return nil }
-            return nil
-        }
-        var wasInterrupted = false
-        while let next = await group.next() {
-            guard let value = next else {
-                wasInterrupted = true
-                group.cancelAll()
-                continue
-            }
-            group.cancelAll()
-            return (value, wasInterrupted)
-        }
-        preconditionFailure("a task group ended without the result of its own child")
     }
 }

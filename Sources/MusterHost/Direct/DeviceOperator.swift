@@ -1,7 +1,6 @@
 public import DeviceKit
 internal import Journal
 public import Logging
-internal import UnixSignals
 
 /// Performs commands on devices: on the session of the running host where there is one, because many terminals serve one
 /// connection only; else on a session of its own.
@@ -21,17 +20,29 @@ public struct DeviceOperator: Sendable {
         _ command: DeviceCommand, on device: HostConfiguration.Device,
         progress: @escaping @Sendable (EnrolmentEvent) async -> Void = { _ in }
     ) async throws -> DeviceAnswer {
-        try await interruptibly {
-            let outcome: Result<DeviceAnswer, DeviceFault>
-            do throws(ControlClient.Failure) {
-                let client = ControlClient(DataDirectory(path: configuration.dataDirectory))
-                outcome = try await client.perform(command, on: device.id, progress: progress)
+        let outcome = await cancelledBySignals { () -> Result<DeviceAnswer, any Error> in
+            do {
+                return .success(try await performWhereItRuns(command, on: device, progress))
             } catch {
-                guard error == .noHost else { throw error }
-                return try await performDirectly(command, on: device, progress)
+                return .failure(error)
             }
-            return try outcome.get()
         }
+        return try outcome.value.get()
+    }
+
+    private func performWhereItRuns(
+        _ command: DeviceCommand, on device: HostConfiguration.Device,
+        _ progress: @escaping @Sendable (EnrolmentEvent) async -> Void
+    ) async throws -> DeviceAnswer {
+        let outcome: Result<DeviceAnswer, DeviceFault>
+        do throws(ControlClient.Failure) {
+            let client = ControlClient(DataDirectory(path: configuration.dataDirectory))
+            outcome = try await client.perform(command, on: device.id, progress: progress)
+        } catch {
+            guard error == .noHost else { throw error }
+            return try await performDirectly(command, on: device, progress)
+        }
+        return try outcome.get()
     }
 
     private func performDirectly(
@@ -54,24 +65,5 @@ public struct DeviceOperator: Sendable {
         }
         await session.close()
         return try outcome.get()
-    }
-
-    /// Runs `work` and cancels it at SIGINT and SIGTERM.
-    private func interruptibly(
-        _ work: @escaping @Sendable () async throws -> DeviceAnswer
-    ) async throws -> DeviceAnswer {
-        try await withThrowingTaskGroup(of: DeviceAnswer?.self) { group in
-            group.addTask { try await work() }
-            group.addTask {
-                for await _ in await UnixSignalsSequence(trapping: .sigint, .sigterm) { break }
-                return nil
-            }
-            defer { group.cancelAll() }
-            while let next = try await group.next() {
-                if let answer = next { return answer }
-                group.cancelAll()
-            }
-            throw DeviceFault.cancelled
-        }
     }
 }
