@@ -13,11 +13,11 @@ public actor Supervisor {
 
     private nonisolated let described: Mutex<HostConfiguration.Device>
     private nonisolated let isStopRequested = Mutex(false)
-    private let services: HostServices
-    private let log: Logger
+    let services: HostServices
+    let log: Logger
     private let driver: (any DeviceDriver)?
     private var machine: SupervisorMachine
-    private var keeper: StatusKeeper
+    var keeper: StatusKeeper
     private var savedStatus: DeviceStatus?
 
     private nonisolated let inbox: AsyncStream<Message>
@@ -25,16 +25,10 @@ public actor Supervisor {
     /// The uptime at which the device last sent something by itself.
     private nonisolated let lastHeard = Mutex(Duration.zero)
 
-    private var sessionNumber = 0
-    private var sessionTask: Task<Void, Never>?
-    private var commands: AsyncStream<SessionRunner.Command>.Continuation?
+    private var session = SessionSlot()
+    var requests = SupervisorRequests()
     /// The earliest uptime for which a timer runs.
     private var timer: Duration?
-    private var syncs: [Sync] = []
-    private var pollsBegun = 0
-    /// Commands that wait for a session, and the one that is under way.
-    private var waitingCommands: [PendingCommand] = []
-    private var runningCommand: PendingCommand?
 
     private enum Message: Sendable {
         case event(SupervisorEvent)
@@ -44,22 +38,12 @@ public actor Supervisor {
         /// The device's turn at its site, for the poll of this session.
         case turn(session: Int)
         case accept(CheckedContinuation<Bool, Never>)
-        case sync(CheckedContinuation<Result<PollSummary, DeviceFault>, Never>)
+        case sync(CheckedContinuation<SupervisorRequests.PollOutcome, Never>)
         case command(PendingCommand)
         /// Somebody asks whether messages are still taken.
         case ping(CheckedContinuation<Void, Never>)
     }
 
-    /// Somebody waits for a poll that begins after they asked.
-    private struct Sync {
-        let pollNumber: Int
-        let resume: CheckedContinuation<Result<PollSummary, DeviceFault>, Never>
-    }
-
-    /// What closing a session may take before its driver is given up.
-    static let closeTimeout = Duration.seconds(5)
-    /// More commands at a time are refused.
-    static let maximumWaitingCommands = 16
     /// How long a command may wait for its turn, besides what it may take itself.
     static let commandPatience = Duration.seconds(180)
 
@@ -102,8 +86,7 @@ public actor Supervisor {
             case .event, .report, .timer, .turn: break
             }
         }
-        failSyncs(.cancelled)
-        failCommands(.cancelled)
+        requests.fail(.cancelled)
         await publish()
     }
 
@@ -166,14 +149,14 @@ public actor Supervisor {
     private func receive(_ message: Message, _ group: inout DiscardingTaskGroup) async {
         switch message {
         case .event(let event): await handle(event, &group)
-        case .report(let session, let report):
-            guard session == sessionNumber else { return }
+        case .report(let number, let report):
+            guard number == session.number else { return }
             await receive(report, &group)
         case .timer(let deadline):
             if timer == deadline { timer = nil }
             await handle(.timePassed, &group)
-        case .turn(let session):
-            if session == sessionNumber { commands?.yield(.poll) }
+        case .turn(let number):
+            if number == session.number { session.order(.poll) }
         case .sync(let continuation): await begin(continuation, &group)
         case .command(let pending): await begin(pending, &group)
         case .accept(let continuation):
@@ -183,24 +166,7 @@ public actor Supervisor {
         }
     }
 
-    private func receive(_ report: SessionRunner.Report, _ group: inout DiscardingTaskGroup) async {
-        switch report {
-        case .event(let event): await handle(event, &group)
-        case .identified(let identity): await identified(identity, &group)
-        case .found(let inventory, let reset): found(inventory, reset)
-        case .pollBegan(let reading, let now, let uptime):
-            keeper.pollBegan(reading, now: now, uptime: uptime)
-            if let reading { await clockRead(reading, &group) }
-        case .clock(let reading): await clockRead(reading, &group)
-        case .clockSet(let reading, let newestPunch): clockSet(reading, newestPunch)
-        case .clockSettingFailed(let fault):
-            keeper.clockSettingFailed(uptime: services.time.uptime())
-            log.warning("the device's clock cannot be set", metadata: ["error": "\(fault)"])
-        case .polled(let outcome, let took): await polled(outcome, took)
-        }
-    }
-
-    private func handle(_ event: SupervisorEvent, _ group: inout DiscardingTaskGroup) async {
+    func handle(_ event: SupervisorEvent, _ group: inout DiscardingTaskGroup) async {
         let moment = moment
         var random = RandomGenerator(services.random)
         keeper.look(now: moment.now, uptime: moment.uptime)
@@ -209,7 +175,7 @@ public actor Supervisor {
         keeper.follow(machine, event, actions, now: moment.now)
         endTurn(event)
         for action in actions { perform(action) }
-        failSyncsIfAway(event)
+        failRequestsIfAway(event)
         await publish()
         setTimer(&group)
     }
@@ -236,13 +202,13 @@ public actor Supervisor {
     private func perform(_ action: SupervisorAction) {
         switch action {
         case .open: open()
-        case .startCapture: commands?.yield(.capture)
+        case .startCapture: session.order(.capture)
         case .poll:
-            pollsBegun += 1
+            requests.pollBegan()
             beginPoll()
-        case .keepAlive: commands?.yield(.keepAlive)
-        case .refresh: commands?.yield(.refresh)
-        case .setClock: commands?.yield(.setClock)
+        case .keepAlive: session.order(.keepAlive)
+        case .refresh: session.order(.refresh)
+        case .setClock: session.order(.setClock)
         case .command: startCommand()
         case .close: abandonSession()
         default: SupervisorLog.write(action, to: log)
@@ -251,9 +217,9 @@ public actor Supervisor {
 
     /// The poll begins when it is the device's turn at its site.
     private func beginPoll() {
-        let (number, post) = (sessionNumber, post)
+        let (number, post) = (session.number, post)
         let isFree = services.gate.enter(device.id, site: device.site) { post.yield(.turn(session: number)) }
-        if isFree { commands?.yield(.poll) }
+        if isFree { session.order(.poll) }
     }
 
     private func endTurn(_ event: SupervisorEvent) {
@@ -268,21 +234,12 @@ public actor Supervisor {
             post.yield(.event(.openFailed(DeviceFault(.badSettings, "the driver refuses its settings"))))
             return
         }
-        let previous = sessionTask
-        let (stream, continuation) = AsyncStream.makeStream(of: SessionRunner.Command.self)
-        commands = continuation
-        sessionNumber += 1
-        let (number, post, time, log) = (sessionNumber, post, services.time, log)
+        let (post, services, device) = (post, services, device)
         let lastHeard = { @Sendable [weak self] in self?.noteHeard() ?? () }
-        let runner = SessionRunner(
-            driver: driver, device: device, services: services, commands: stream, heard: lastHeard,
-            report: { post.yield(.report(session: number, $0)) })
-        // Owned by the supervisor: cancelled by `abandonSession`, awaited by the next session and by the end of `run`.
-        sessionTask = Task {
-            if let previous, !(await previous.ended(within: Self.closeTimeout, time: time)) {
-                log.error("the driver does not return from its last session: it is given up")
-            }
-            await runner.run()
+        session.open(services.time, log) { number, commands in
+            SessionRunner(
+                driver: driver, device: device, services: services, commands: commands, heard: lastHeard,
+                report: { post.yield(.report(session: number, $0)) })
         }
     }
 
@@ -292,21 +249,14 @@ public actor Supervisor {
     }
 
     private func abandonSession() {
-        commands?.finish()
-        commands = nil
+        session.abandon()
         services.gate.leave(device.id)
-        sessionTask?.cancel()
-        endRunningCommand()
-        // What the old session still has to say no longer matters.
-        sessionNumber += 1
+        requests.endRunningCommand()
     }
 
     private func endSession() async {
         abandonSession()
-        guard let sessionTask else { return }
-        if !(await sessionTask.ended(within: Self.closeTimeout, time: services.time)) {
-            log.error("the driver does not return from its session: it is given up")
-        }
+        await session.end(services.time, log)
     }
 
     // MARK: What is known
@@ -320,71 +270,7 @@ public actor Supervisor {
                 device, suspendedSince: stored.isRealtimeEnabled ? nil : stored.realtimeDisabledAt))
     }
 
-    private func identified(_ identity: DeviceIdentity, _ group: inout DiscardingTaskGroup) async {
-        let expected = keeper.status.acceptedSerial
-        let wasHeld = keeper.status.heldSerial
-        // What is trusted is durable before anything is taken from it.
-        guard !keeper.identified(identity, now: services.time.now()) else { return await publish() }
-        if wasHeld != keeper.status.heldSerial {
-            log.error(
-                "ADMIN ALERT another device answers at this address: nothing is taken from it until it is accepted",
-                metadata: ["serial": "\(identity.serialNumber ?? "")", "expected": "\(expected ?? "")"])
-        }
-        failSyncs(keeper.heldFault)
-        failCommands(keeper.heldFault)
-        await handle(.anotherAnswers, &group)
-    }
-
-    private func found(_ inventory: LogInventory?, _ reset: SourceReset?) {
-        keeper.found(inventory, reset, now: services.time.now())
-        guard let reset else { return }
-        if reset.reason == .logCleared {
-            log.notice("the device's log was cleared, as it was asked for")
-            return
-        }
-        log.warning("the device's log begins anew: reading all of it", metadata: ["reason": "\(reset.message)"])
-    }
-
-    private func clockRead(_ reading: ClockSample, _ group: inout DiscardingTaskGroup) async {
-        let before = keeper.status.conditions
-        let wantsSetting = keeper.clockRead(reading)
-        for code in [DeviceCondition.Code.clockOff, .clockUnreadable] where before[code] == nil {
-            guard let condition = keeper.status.conditions[code] else { continue }
-            log.warning("the device's clock is off", metadata: ["reason": "\(condition.message)"])
-        }
-        if wantsSetting { await handle(.clockSettingWanted, &group) }
-    }
-
-    private func clockSet(_ reading: ClockSample, _ newestPunch: Instant?) {
-        let before = keeper.status.clockDrift
-        keeper.clockSet(reading, newestPunch: newestPunch)
-        log.notice(
-            "the device's clock was set",
-            metadata: ["was ahead by": "\(before.map { "\($0.components.seconds) s" } ?? "unknown")"])
-        guard let condition = keeper.status.conditions[.clockSetBack] else { return }
-        log.warning("the clock went back past punches", metadata: ["reason": "\(condition.message)"])
-    }
-
-    private func polled(_ outcome: Result<PollSummary, DeviceFault>, _ took: Duration) async {
-        switch outcome {
-        case .success(let summary):
-            keeper.polled(summary, took: took, now: services.time.now())
-            log.debug(
-                "poll finished",
-                metadata: [
-                    "read": "\(summary.read)", "new": "\(summary.journaled)", "duplicates": "\(summary.duplicates)",
-                ])
-        case .failure(let fault): keeper.pollFailed(fault, took: took)
-        }
-        // Who asked finds in the journal what the poll has changed.
-        await publish()
-        let number = pollsBegun
-        let due = syncs.filter { $0.pollNumber <= number }
-        syncs.removeAll { $0.pollNumber <= number }
-        for sync in due { sync.resume.resume(returning: outcome) }
-    }
-
-    private func publish() async {
+    func publish() async {
         for event in keeper.takeEvents() { services.events.send(.device(device.id, event)) }
         keeper.stamp(savedStatus?.updatedAt ?? keeper.status.updatedAt)
         guard keeper.status != savedStatus else { return }
@@ -395,112 +281,45 @@ public actor Supervisor {
         await services.writer.saveStatus(status)
     }
 
-    // MARK: Polls on request
+    // MARK: Requests
 
     private func begin(
-        _ continuation: CheckedContinuation<Result<PollSummary, DeviceFault>, Never>,
-        _ group: inout DiscardingTaskGroup
+        _ continuation: CheckedContinuation<SupervisorRequests.PollOutcome, Never>, _ group: inout DiscardingTaskGroup
     ) async {
-        switch machine.state {
-        case .disabled:
-            return continuation.resume(returning: .failure(DeviceFault(.badSettings, "the device is disabled")))
-        case .faulted(let fault): return continuation.resume(returning: .failure(fault))
-        case .held: return continuation.resume(returning: .failure(keeper.heldFault))
-        default: break
-        }
-        // In a session that is being opened the first poll is still to come; the one that runs began too early.
-        syncs.append(Sync(pollNumber: pollsBegun + 1, resume: continuation))
+        if let refusal { return continuation.resume(returning: .failure(refusal)) }
+        requests.add(continuation)
         await handle(.pollRequested, &group)
     }
 
-    private func failSyncsIfAway(_ event: SupervisorEvent) {
-        switch event {
-        case .openFailed(let fault), .captureEnded(let fault), .operationFailed(let fault):
-            failSyncs(fault)
-            failCommands(fault)
-        default: break
-        }
+    private func begin(_ pending: PendingCommand, _ group: inout DiscardingTaskGroup) async {
+        if let refusal { return pending.finish(.failure(refusal)) }
+        if requests.add(pending) { await handle(.commandRequested, &group) }
     }
 
-    // MARK: Commands
-
-    private func begin(_ pending: PendingCommand, _ group: inout DiscardingTaskGroup) async {
+    /// Why nothing can be asked of the device now.
+    private var refusal: DeviceFault? {
         switch machine.state {
-        case .disabled: return pending.finish(.failure(DeviceFault(.badSettings, "the device is disabled")))
-        case .faulted(let fault): return pending.finish(.failure(fault))
-        case .held: return pending.finish(.failure(keeper.heldFault))
-        default: break
+        case .disabled: DeviceFault(.badSettings, "the device is disabled")
+        case .faulted(let fault): fault
+        case .held: keeper.heldFault
+        default: nil
         }
-        waitingCommands.removeAll { $0.isFinished }
-        guard waitingCommands.count < Self.maximumWaitingCommands else {
-            return pending.finish(
-                .failure(DeviceFault(.busy, "\(waitingCommands.count) commands wait for the device already")))
-        }
-        waitingCommands.append(pending)
-        await handle(.commandRequested, &group)
     }
 
     /// Hands the first command that somebody still waits for to the session.
     private func startCommand() {
-        waitingCommands.removeAll { $0.isFinished }
-        guard !waitingCommands.isEmpty, let commands else {
-            post.yield(.report(session: sessionNumber, .event(.operationFinished)))
+        guard session.isOpen, let pending = requests.nextCommand() else {
+            post.yield(.report(session: session.number, .event(.operationFinished)))
             return
         }
-        let pending = waitingCommands.removeFirst()
-        runningCommand = pending
-        commands.yield(.command(pending))
-        if !waitingCommands.isEmpty { post.yield(.event(.commandRequested)) }
+        session.order(.command(pending))
+        if requests.hasCommands { post.yield(.event(.commandRequested)) }
     }
 
-    /// The session is gone, and with it whatever was under way. A restart that the device has begun is one.
-    private func endRunningCommand() {
-        guard let pending = runningCommand else { return }
-        runningCommand = nil
-        let fault = DeviceFault(.connectionLost, "the session with the device ended before it answered")
-        pending.finish(pending.command.endsSession ? .success(.done(nil)) : .failure(fault))
-    }
-
-    private func failCommands(_ fault: DeviceFault) {
-        let waiting = waitingCommands
-        waitingCommands = []
-        for pending in waiting { pending.finish(.failure(fault)) }
-    }
-
-    private func failSyncs(_ fault: DeviceFault) {
-        let waiting = syncs
-        syncs = []
-        for sync in waiting { sync.resume.resume(returning: .failure(fault)) }
-    }
-}
-
-extension SupervisorMachine.Plan {
-    /// - Parameter suspendedSince: capture was given up in an earlier life of the host.
-    init(_ device: HostConfiguration.Device, suspendedSince: Instant?) {
-        self.init(schedule: device.schedule.poll, zone: device.schedule.zone ?? device.zone)
-        let manifest = device.driver.manifest
-        isEnabled = device.isEnabled
-        isCapturing = device.schedule.isCapturing && manifest.intakes.contains(.capturing)
-        canPoll = manifest.intakes.contains(.polling)
-        timers = device.lifecycle
-        self.suspendedSince = suspendedSince
-    }
-}
-
-extension Task where Success == Void, Failure == Never {
-    /// Whether the task ends within `limit`. The task itself is not touched.
-    func ended(within limit: Duration, time: any TimeSource) async -> Bool {
-        let (stream, answer) = AsyncStream.makeStream(of: Bool.self)
-        // Ends with the task that it watches.
-        Task<Void, Never> {
-            await value
-            answer.yield(true)
+    private func failRequestsIfAway(_ event: SupervisorEvent) {
+        switch event {
+        case .openFailed(let fault), .captureEnded(let fault), .operationFailed(let fault): requests.fail(fault)
+        default: break
         }
-        let timer = Task<Void, Never> {
-            if (try? await time.sleep(for: limit)) != nil { answer.yield(false) }
-        }
-        defer { timer.cancel() }
-        var answers = stream.makeAsyncIterator()
-        return await answers.next() ?? false
     }
 }

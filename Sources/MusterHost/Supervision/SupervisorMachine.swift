@@ -4,47 +4,25 @@ package import DeviceKit
 ///
 /// It takes events with their moment and answers with actions; ``Supervisor`` performs them.
 package struct SupervisorMachine: Sendable {
-    package struct Plan: Sendable {
-        package var isEnabled = true
-        /// Punches are received as they happen: the driver can, and the configuration wants it.
-        package var isCapturing = true
-        package var canPoll = true
-        package var schedule: PollSchedule
-        /// Of the hours in the schedule.
-        package var zone: DeviceTimeZone
-        package var timers = LifecycleTimers()
-        /// Capture was given up in an earlier life of the host, at this instant.
-        package var suspendedSince: Instant?
-
-        package init(schedule: PollSchedule, zone: DeviceTimeZone) {
-            self.schedule = schedule
-            self.zone = zone
-        }
-    }
-
     package let plan: Plan
-    package private(set) var state: SupervisorState = .connecting
+    package internal(set) var state: SupervisorState = .connecting
     /// Failures since the device last served us.
-    package private(set) var failuresInARow = 0
-    package private(set) var lastFault: DeviceFault?
+    package var failuresInARow: Int { failures.count }
+    package var lastFault: DeviceFault? { failures.last }
     package private(set) var isRealtimeEnabled: Bool
     package private(set) var realtimeDisabledAt: Instant?
     /// The next poll by the schedule.
-    package private(set) var nextPoll: Instant?
+    package var nextPoll: Instant? { timetable.next }
 
-    private var backoff: Backoff
-    private var isAlerted = false
+    var timetable: PollTimetable
+    var failures = FailureRow()
     /// A command waits for the session, or for what the session does now.
-    private var wantsCommand = false
+    var wantsCommand = false
+    private var backoff: Backoff
     /// The uptime of the failure that began the absence.
     private var awaySince: Duration?
     /// The last uptime at which the device was known to be there; the start counts as one.
-    private var lastSeen: Duration = .zero
-    /// How often the poll has failed in a row, and the uptime of its next attempt.
-    private var pollFailures = 0
-    private var pollRetryAt: Duration?
-    /// When the schedule was looked at last.
-    private var lastMoment: SupervisorMoment?
+    var lastSeen: Duration = .zero
 
     /// Waits are cut at this length, so that a step of the wall clock is noticed.
     package static let longestWait = Duration.seconds(60)
@@ -53,6 +31,7 @@ package struct SupervisorMachine: Sendable {
         self.plan = plan
         isRealtimeEnabled = plan.suspendedSince == nil
         realtimeDisabledAt = plan.suspendedSince
+        timetable = PollTimetable(plan)
         backoff = Backoff(base: plan.timers.reconnectBase, ceiling: plan.timers.reconnectCeiling)
     }
 
@@ -99,25 +78,17 @@ package struct SupervisorMachine: Sendable {
         switch state {
         case .disabled, .faulted, .connecting, .stopping: return nil
         case .backingOff(let until), .blocked(let until), .held(let until): return until
-        case .idle, .suspended: return Self.first(pollDue(moment), pollRetryAt)
+        case .idle, .suspended: return timetable.due(at: moment) ?? Self.distant
         case .catchingUp(let session), .online(let session):
-            var due = Self.first(pollDue(moment), pollRetryAt)
-            if !session.isStable { due = Self.first(due, session.openedAt + plan.timers.stableAfter) }
+            var due = timetable.due(at: moment) ?? Self.distant
+            if !session.isStable { due = min(due, session.openedAt + plan.timers.stableAfter) }
             guard session.operation == nil else { return due }
-            return Self.first(due, min(session.refreshAt, keepAliveDue(session, moment)))
+            return min(due, session.refreshAt, keepAliveDue(session, moment))
         }
     }
 
-    /// Distant where nothing is due: such a device is still looked at now and then.
-    private static func first(_ left: Duration?, _ right: Duration?) -> Duration {
-        min(left ?? distant, right ?? distant)
-    }
-
+    /// Where nothing is due: such a device is still looked at now and then.
     private static let distant = Duration.seconds(Int64(1) << 40)
-
-    private func pollDue(_ moment: SupervisorMoment) -> Duration? {
-        nextPoll.map { moment.uptime + max($0 - moment.now, .zero) }
-    }
 
     private func keepAliveDue(_ session: SupervisorState.Session, _ moment: SupervisorMoment) -> Duration {
         max(session.lastActivity, moment.lastHeard) + plan.timers.keepAliveIdle
@@ -131,11 +102,11 @@ package struct SupervisorMachine: Sendable {
             state = .disabled
             return []
         }
-        planNextPoll(moment)
+        timetable.planNext(moment)
         return connect()
     }
 
-    private mutating func connect() -> [SupervisorAction] {
+    mutating func connect() -> [SupervisorAction] {
         state = .connecting
         return [.open]
     }
@@ -149,7 +120,7 @@ package struct SupervisorMachine: Sendable {
         if !isRealtimeEnabled { actions.append(.logResumed) }
         isRealtimeEnabled = true
         realtimeDisabledAt = nil
-        pollRetryAt = nil
+        timetable.opened()
         state = .catchingUp(
             SupervisorState.Session(
                 openedAt: moment.uptime, operation: plan.canPoll ? .poll : nil,
@@ -168,11 +139,10 @@ package struct SupervisorMachine: Sendable {
         _ fault: DeviceFault, _ moment: SupervisorMoment, _ random: inout some RandomNumberGenerator
     ) -> [SupervisorAction] {
         guard fault.kind != .cancelled else { return [] }
-        let wasRefused = lastFault?.kind == .authentication
-        lastFault = fault
+        let wasRefused = failures.last?.kind == .authentication
+        failures.add(fault)
         // Whoever waits hears of the fault.
         wantsCommand = false
-        failuresInARow += 1
         var actions: [SupervisorAction] = []
         let isFirst = awaySince == nil
         if isFirst { awaySince = moment.uptime }
@@ -187,11 +157,7 @@ package struct SupervisorMachine: Sendable {
             if isFirst { actions.append(.logAway(fault)) }
             actions += wait(moment, &random)
         }
-        if failuresInARow >= plan.timers.alertAfter, !isAlerted {
-            isAlerted = true
-            actions.append(.alert(failures: failuresInARow, fault))
-        }
-        return actions
+        return actions + failures.alert(after: plan.timers.alertAfter)
     }
 
     /// Where a device waits that could not be reached.
@@ -199,7 +165,7 @@ package struct SupervisorMachine: Sendable {
         _ moment: SupervisorMoment, _ random: inout some RandomNumberGenerator
     ) -> [SupervisorAction] {
         guard plan.isCapturing else {
-            retryPollLater(moment)
+            timetable.failed(moment)
             state = .idle
             return []
         }
@@ -214,7 +180,7 @@ package struct SupervisorMachine: Sendable {
         return []
     }
 
-    private mutating func linkLost(
+    mutating func linkLost(
         _ fault: DeviceFault, _ moment: SupervisorMoment, _ random: inout some RandomNumberGenerator
     ) -> [SupervisorAction] {
         guard state.session != nil else { return [] }
@@ -246,157 +212,10 @@ package struct SupervisorMachine: Sendable {
         return (wasSuspended ? [.logResumed] : []) + connect()
     }
 
-    // MARK: Polls and other operations
-
-    private mutating func pollFinished(_ moment: SupervisorMoment) -> [SupervisorAction] {
-        guard var session = state.session else { return [] }
-        failuresInARow = 0
-        isAlerted = false
-        lastFault = nil
-        pollFailures = 0
-        pollRetryAt = nil
-        lastSeen = moment.uptime
-        session.operation = nil
-        session.lastActivity = moment.uptime
-        state = .online(session)
-        return next(moment)
-    }
-
-    private mutating func pollFailed(
-        _ fault: DeviceFault, _ moment: SupervisorMoment, _ random: inout some RandomNumberGenerator
-    ) -> [SupervisorAction] {
-        guard var session = state.session else { return [] }
-        guard Self.spares(fault) else { return linkLost(fault, moment, &random) }
-        // The link holds and captures go on; only the log cannot be read.
-        lastFault = fault
-        failuresInARow += 1
-        session.operation = nil
-        state = .online(session)
-        retryPollLater(moment)
-        var actions: [SupervisorAction] = pollFailures == 1 ? [.logPollFailed(fault)] : []
-        if failuresInARow >= plan.timers.alertAfter, !isAlerted {
-            isAlerted = true
-            actions.append(.alert(failures: failuresInARow, fault))
-        }
-        return actions + next(moment)
-    }
-
-    /// Whether a link is still good after this fault: the device answers, but not what was hoped for.
-    static func spares(_ fault: DeviceFault) -> Bool {
-        switch fault.code {
-        case .malformed, .incomplete, .oversize, .unexpectedReply, .unsupported: true
-        default: false
-        }
-    }
-
-    private mutating func retryPollLater(_ moment: SupervisorMoment) {
-        let retries = plan.timers.pollRetries
-        pollRetryAt = pollFailures < retries.count ? moment.uptime + retries[pollFailures] : nil
-        pollFailures += 1
-    }
-
-    private mutating func operationFinished(_ moment: SupervisorMoment) -> [SupervisorAction] {
-        guard var session = state.session else { return [] }
-        if session.operation == .refresh { session.refreshAt = moment.uptime + plan.timers.identityRefresh }
-        session.operation = nil
-        session.lastActivity = moment.uptime
-        lastSeen = moment.uptime
-        replace(session)
-        // A device that is not polled has caught up with its opening.
-        if !plan.canPoll { becomeOnline() }
-        return next(moment)
-    }
-
-    private mutating func pollRequested() -> [SupervisorAction] {
-        switch state {
-        case .disabled, .faulted, .stopping, .connecting, .held: return []
-        case .idle, .backingOff, .blocked, .suspended: return connect()
-        case .catchingUp(var session), .online(var session):
-            guard session.operation == nil else {
-                session.wantsPoll = true
-                replace(session)
-                return []
-            }
-            return begin(.poll, session)
-        }
-    }
-
-    private mutating func commandRequested() -> [SupervisorAction] {
-        switch state {
-        case .disabled, .faulted, .held, .stopping: return []
-        case .connecting:
-            wantsCommand = true
-            return []
-        case .idle, .backingOff, .blocked, .suspended:
-            wantsCommand = true
-            return connect()
-        case .catchingUp(let session), .online(let session):
-            guard session.operation == nil else {
-                wantsCommand = true
-                return []
-            }
-            return begin(.command, session)
-        }
-    }
-
-    /// In a session that was just opened: what else is due waits.
-    private mutating func beginCommandFirst() -> [SupervisorAction] {
-        guard var session = state.session else { return [] }
-        wantsCommand = false
-        session.wantsPoll = plan.canPoll
-        return begin(.command, session)
-    }
-
-    private mutating func clockSettingWanted() -> [SupervisorAction] {
-        guard var session = state.session else { return [] }
-        guard session.operation == nil else {
-            session.wantsClock = true
-            replace(session)
-            return []
-        }
-        return begin(.setClock, session)
-    }
-
-    /// What a session does after an operation: a command that waits, the clock, a poll that is due, or nothing; a session
-    /// for polls only is closed.
-    private mutating func next(_ moment: SupervisorMoment) -> [SupervisorAction] {
-        guard var session = state.session else { return [] }
-        if wantsCommand {
-            wantsCommand = false
-            return begin(.command, session)
-        }
-        if session.wantsClock {
-            session.wantsClock = false
-            return begin(.setClock, session)
-        }
-        if session.wantsPoll {
-            session.wantsPoll = false
-            return begin(.poll, session)
-        }
-        guard !plan.isCapturing else { return [] }
-        state = .idle
-        return [.close]
-    }
-
-    private mutating func begin(
-        _ operation: SupervisorState.Operation, _ session: SupervisorState.Session
-    ) -> [SupervisorAction] {
-        var session = session
-        session.operation = operation
-        replace(session)
-        switch operation {
-        case .poll: return [.poll]
-        case .keepAlive: return [.keepAlive]
-        case .refresh: return [.refresh]
-        case .command: return [.command]
-        case .setClock: return [.setClock]
-        }
-    }
-
     // MARK: Time
 
     private mutating func timePassed(_ moment: SupervisorMoment) -> [SupervisorAction] {
-        let pollIsDue = takeDuePoll(moment)
+        let pollIsDue = timetable.takeDue(moment)
         switch state {
         case .disabled, .faulted, .connecting, .stopping: return []
         case .backingOff(let until), .blocked(let until), .held(let until):
@@ -420,34 +239,6 @@ package struct SupervisorMachine: Sendable {
         }
     }
 
-    /// Whether a poll is due by the schedule or as a retry. Missed runs collapse into one.
-    private mutating func takeDuePoll(_ moment: SupervisorMoment) -> Bool {
-        var isDue = false
-        if let due = nextPoll, moment.now >= due {
-            isDue = true
-            planNextPoll(moment)
-        } else if wasPutBack(moment) {
-            // What was planned by the old time would come late by as much as the clock was moved.
-            planNextPoll(moment)
-        }
-        lastMoment = moment
-        if let retry = pollRetryAt, moment.uptime >= retry {
-            isDue = true
-            pollRetryAt = nil
-        }
-        return isDue
-    }
-
-    /// The wall clock lost time against the uptime since the last look.
-    private func wasPutBack(_ moment: SupervisorMoment) -> Bool {
-        guard let lastMoment else { return false }
-        return (moment.now - lastMoment.now) - (moment.uptime - lastMoment.uptime) < .zero - Self.longestWait
-    }
-
-    private mutating func planNextPoll(_ moment: SupervisorMoment) {
-        nextPoll = plan.canPoll ? plan.schedule.next(after: moment.now, in: plan.zone) : nil
-    }
-
     private mutating func noteStability(_ moment: SupervisorMoment) {
         guard var session = state.session, moment.uptime - session.openedAt >= plan.timers.stableAfter else { return }
         session.isStable = true
@@ -455,7 +246,7 @@ package struct SupervisorMachine: Sendable {
         replace(session)
     }
 
-    private mutating func replace(_ session: SupervisorState.Session) {
+    mutating func replace(_ session: SupervisorState.Session) {
         switch state {
         case .catchingUp: state = .catchingUp(session)
         case .online: state = .online(session)
@@ -463,11 +254,9 @@ package struct SupervisorMachine: Sendable {
         }
     }
 
-    private mutating func becomeOnline() {
+    mutating func becomeOnline() {
         guard let session = state.session else { return }
-        failuresInARow = 0
-        isAlerted = false
-        lastFault = nil
+        failures.end()
         state = .online(session)
     }
 }

@@ -330,8 +330,8 @@ final class SupervisorTests {
         while !device.isHanging { await Task.yield() }
         supervisor.requestStop()
         // Among those who sleep now is the one who waits for the session to end.
-        while time.timeToNextWake != Supervisor.closeTimeout { await Task.yield() }
-        time.advance(by: Supervisor.closeTimeout)
+        while time.timeToNextWake != SessionSlot.closeTimeout { await Task.yield() }
+        time.advance(by: SessionSlot.closeTimeout)
         await running.value
         #expect(device.closes == 0)
     }
