@@ -58,6 +58,7 @@ actor AlertRunner {
             for await send in outbox { group.addTask { await self.perform(send) } }
             group.cancelAll()
         }
+        await lookOnceMore()
         for channel in channels.values { await channel.close() }
         if let failure { throw failure }
     }
@@ -118,6 +119,13 @@ actor AlertRunner {
             }
             guard (try? await services.time.sleep(for: configuration.alerts.lookEvery)) != nil else { return }
         }
+    }
+
+    /// What came in since the last look, while the devices were being stopped: it is told after the next start.
+    private func lookOnceMore() async {
+        guard failure == nil else { return }
+        var watch = watch
+        await take(await watch.look())
     }
 
     private func take(_ signals: [AlertSignal]) async {

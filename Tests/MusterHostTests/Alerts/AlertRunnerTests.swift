@@ -129,6 +129,24 @@ struct AlertRunnerTests {
         #expect(archive.channels["post"]?.sentCount == 2)
     }
 
+    @Test("what came in right before a stop is told after the next start")
+    func lastLook() async throws {
+        let box = "last"
+        let configuration = try configuration(box)
+        try await with(configuration) { _ in
+            await pass(.seconds(60))
+            // The clock stands still from here on: there is no other look.
+            let seconds = -Int64(1_000_000_000)
+            try await bench.commit(bench.lobby, seconds: seconds..<seconds + 1, isValid: false)
+        }
+        #expect(PostboxChannel.sends(to: box).isEmpty)
+        try await with(configuration) { _ in
+            await pass { !PostboxChannel.sends(to: box).isEmpty }
+            await pass(.seconds(120))
+        }
+        #expect(PostboxChannel.titles(in: box) == ["CRITICAL: Lobby (Hall) sends punches with an impossible time"])
+    }
+
     @Test("a reload changes where messages go, and refuses a channel that cannot be made")
     func reload() async throws {
         let (before, after) = (try configuration("before"), try configuration("after", wait: "5s"))
