@@ -184,6 +184,11 @@ struct ZKTecoTailTests {
             #expect(bytes == 4 + rig.terminal.truth.count * 40)
             reading = next
         }
+        // A log that was rewritten is read from its first byte, as they want it.
+        rig.terminal.replaceLog { $0.swapAt(3, 900) }
+        let anew = try await Driving.read(session, after: reading.cursor)
+        #expect(anew.resets.map(\.reason) == [.logRewritten])
+        #expect(Essence.differences(anew.records, rig.terminal.truth) == [])
         await session.close()
     }
 

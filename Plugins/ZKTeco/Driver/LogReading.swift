@@ -4,7 +4,8 @@ internal import ZKTecoWire
 /// A terminal's log while it is being read: from its oldest record to its end, in pages.
 ///
 /// Records that the cursor covers are passed over, but only after a digest of their bytes has shown that they are the
-/// ones that were read before. Where the end of the log is read alone, that is the digests of the last ones.
+/// ones that were read before. Where the end of the log is read alone, or where its oldest records have given way to new
+/// ones, that is the digests of the last ones.
 struct LogReading: Sendable {
     /// The cursor of the last page; the next poll continues this reading when it asks for the page after it.
     private(set) var cursor: Cursor?
@@ -32,10 +33,10 @@ struct LogReading: Sendable {
     /// What has to be verified before the first record is delivered.
     private var covered: ZKTecoCursor?
     private var reset: SourceReset?
-    /// Why the end of the log could not be read alone.
-    private var failedTail: String?
-
-    private static let prefixByteCount = 4
+    /// Why the end of the log could not be read alone, and behind how many records it was looked for.
+    private var failedTail: (reason: String, behind: Int)?
+    /// The oldest records have gone since the digest of all of them was made.
+    private var isDigestUnknown = false
 
     /// Prepares the log and finds out its layout.
     /// - Parameters:
@@ -49,18 +50,23 @@ struct LogReading: Sendable {
         let source = try await bulk.open(.log)
         let total: Int
         let first: [UInt8]
-        var tail = TailOutcome.notTried
+        var failedTail: (reason: String, behind: Int)?
         switch source {
         case .whole(let bytes):
             total = bytes.count
             first = bytes
         case .prepared(let byteCount):
             total = byteCount
-            guard total >= prefixByteCount else { return nil }
+            guard total >= LogShape.prefixByteCount else { return nil }
             if prefersTail, let covered, covered.serialNumber == serialNumber {
-                tail = try await readTail(
-                    bulk, source, covered: covered, total: total, inventory: inventory, time: time)
-                if case .read(let reading) = tail { return reading }
+                switch try await LogTail.read(bulk, covered: covered, total: total, inventory: inventory) {
+                case .found(let tail):
+                    return LogReading(
+                        bulk: bulk, source: source, total: total, covered: covered, tail, inventory: inventory,
+                        time: time)
+                case .failed(let reason, let behind): failedTail = (reason, behind)
+                case .notTried: break
+                }
             }
             first = try await bulk.chunk(start: 0, byteCount: min(total, bulk.chunkByteCount))
         }
@@ -71,7 +77,7 @@ struct LogReading: Sendable {
             inventory: inventory, time: time)
         reading.buffer.append(records)
         reading.covered = covered
-        reading.failedTail = tail.failure
+        reading.failedTail = failedTail
         reading.refusesTails = covered?.refusesTails ?? false
         if let covered { reading.checkIdentity(covered) }
         return reading
@@ -95,63 +101,22 @@ struct LogReading: Sendable {
         readInFullAt = time.now()
     }
 
-    // MARK: The tail
-
-    private enum TailOutcome {
-        case notTried
-        case read(LogReading)
-        /// Why everything has to be read.
-        case failed(String)
-
-        var failure: String? {
-            if case .failed(let reason) = self { return reason }
-            return nil
-        }
-    }
-
-    /// Reads from the last covered records on, and compares these.
-    ///
-    /// That a terminal honours the start of a chunk is not verified on hardware: it must, as every client reads in
-    /// chunks, but nobody is known to have skipped the first ones. The comparison decides.
-    private static func readTail(
-        _ bulk: BulkRead, _ source: BulkRead.Source, covered: ZKTecoCursor, total: Int, inventory: LogInventory,
-        time: any TimeSource
-    ) async throws(DeviceFault) -> TailOutcome {
-        let chosen = RecordLayout(rawValue: bulk.settings.recordLayout.rawValue)
-        guard let layout = covered.layout, layout == chosen ?? layout, layout != .bytes22, !covered.lastDigests.isEmpty,
-            covered.recordCount <= UInt64(Int32.max)
-        else { return .notTried }
-        let coveredEnd = prefixByteCount + Int(covered.recordCount) * layout.byteCount
-        let start = coveredEnd - covered.lastDigests.count * layout.byteCount
-        // The prefix is not read: the count has to explain the length, else the log is looked at as a whole.
-        let counted = inventory.recordCount.map { prefixByteCount + $0 * layout.byteCount }
-        guard start >= prefixByteCount, coveredEnd <= total, counted == nil || counted == total,
-            (total - prefixByteCount).isMultiple(of: layout.byteCount)
-        else { return .notTried }
-        let bytes: [UInt8]
-        do throws(DeviceFault) {
-            bytes = try await bulk.chunk(start: start, byteCount: min(bulk.chunkByteCount, total - start))
-        } catch {
-            guard error.code == .incomplete || error.code == .oversize else { throw error }
-            return .failed("the terminal does not give the end of its log alone: \(error.message)")
-        }
-        let overlap = bytes.prefix(coveredEnd - start)
-        let digests = stride(from: 0, to: overlap.count, by: layout.byteCount).map {
-            LogDigest.of(Array(overlap[$0..<$0 + layout.byteCount]))
-        }
-        guard digests == covered.lastDigests else {
-            return .failed("the last records that were read before are no longer at their place")
-        }
-        var reading = LogReading(
+    /// Behind what the journal has.
+    private init(
+        bulk: BulkRead, source: BulkRead.Source, total: Int, covered: ZKTecoCursor, _ tail: LogTail,
+        inventory: LogInventory, time: any TimeSource
+    ) {
+        let prefix = LogShape.prefixByteCount
+        self.init(
             bulk: bulk, source: source, serialNumber: covered.serialNumber,
-            shape: LogShape(layout: layout, start: prefixByteCount, byteCount: total - prefixByteCount),
-            offset: start + bytes.count, inventory: inventory, time: time)
-        reading.buffer.append(bytes.dropFirst(overlap.count))
-        reading.digest = LogDigest(covered.digest)
-        reading.recordCount = covered.recordCount
-        reading.lastDigests = covered.lastDigests
-        reading.readInFullAt = covered.readInFullAt
-        return .read(reading)
+            shape: LogShape(layout: tail.layout, start: prefix, byteCount: total - prefix), offset: tail.offset,
+            inventory: inventory, time: time)
+        buffer.append(tail.bytes)
+        digest = LogDigest(covered.digest)
+        isDigestUnknown = covered.isDigestUnknown || UInt64(tail.recordCount) != covered.recordCount
+        recordCount = UInt64(tail.recordCount)
+        lastDigests = covered.lastDigests
+        readInFullAt = covered.readInFullAt
     }
 
     var needsPeople: Bool { layout == .bytes8 || layout == .bytes8B }
@@ -192,6 +157,7 @@ struct LogReading: Sendable {
         place.layout = layout
         place.readInFullAt = readInFullAt
         place.refusesTails = refusesTails
+        place.isDigestUnknown = isDigestUnknown
         return place
     }
 
@@ -232,12 +198,16 @@ struct LogReading: Sendable {
 
     // MARK: What the journal has already
 
+    private var mayHaveOverwritten: Bool {
+        inventory.mayHaveOverwritten(recordCount: (endOffset - startOffset) / layout.byteCount)
+    }
+
     private mutating func checkIdentity(_ covered: ZKTecoCursor) {
         if covered.serialNumber != serialNumber {
             forget(
                 .deviceReplaced,
                 "the terminal has the serial number \(serialNumber), the log was read from \(covered.serialNumber)")
-        } else if covered.recordCount > UInt64((endOffset - startOffset) / layout.byteCount) {
+        } else if covered.recordCount > UInt64((endOffset - startOffset) / layout.byteCount), !mayHaveOverwritten {
             forget(
                 covered.lossReason,
                 "the log is shorter than the \(covered.recordCount) records that were read from it before")
@@ -250,38 +220,72 @@ struct LogReading: Sendable {
         reset = SourceReset(reason, message)
     }
 
-    /// Reads over the covered records and compares. When they are not the same, the reading begins anew.
+    /// A place between two records.
+    private struct Mark: Sendable {
+        var offset: Int
+        var digest = LogDigest()
+        var recordCount: UInt64 = 0
+        var lastDigests: [UInt64] = []
+    }
+
+    private var mark: Mark {
+        Mark(offset: offset - buffer.count, digest: digest, recordCount: recordCount, lastDigests: lastDigests)
+    }
+
+    /// Reads over the covered records and compares. When they are not the same, the reading goes on behind the last of them
+    /// where the oldest ones gave way to new ones, and else begins anew.
     private mutating func skipCovered() async throws(DeviceFault) {
         guard let covered else { return }
+        let mayHaveOverwritten = mayHaveOverwritten
+        var known: Mark?
         while recordCount < covered.recordCount {
             if buffer.count < neededByteCount { try await fetch() }
             guard takeRecord() != nil else { break }
+            if covered.ends(with: lastDigests) { known = mark }
         }
-        guard recordCount == covered.recordCount, digest.value == covered.digest else {
+        let isAtPlace = recordCount == covered.recordCount
+        if isAtPlace, covered.isDigestUnknown ? known?.recordCount == recordCount : digest.value == covered.digest {
+            self.covered = nil
+            // All records are as they were, so it was the terminal that did not give what was asked for.
+            if let failedTail { refuseTails(failedTail.reason) }
+        } else if mayHaveOverwritten, let known, known.recordCount < covered.recordCount {
+            self.covered = nil
+            if let failedTail, known.recordCount >= UInt64(failedTail.behind + ZKTecoCursor.overlap) {
+                refuseTails(failedTail.reason)
+            }
+            try await rewind(to: known)
+        } else {
             forget(
                 covered.lossReason,
-                "the log no longer begins with the \(covered.recordCount) records that were read before")
-            try await rewind()
-            return
+                mayHaveOverwritten && known == nil
+                    ? "none of the last records that were read before is left in the log: it was cleared or rewritten, "
+                        + "or it is full and has overwritten them, perhaps after others that nobody has read"
+                    : "the log no longer begins with the \(covered.recordCount) records that were read before")
+            try await rewind(to: Mark(offset: startOffset))
         }
-        self.covered = nil
-        guard let failedTail else { return }
-        // All records are as they were, so it was the terminal that did not give what was asked for.
-        refusesTails = true
-        bulk.log.info("the log is read in full from now on", ["reason": failedTail])
     }
 
-    private mutating func rewind() async throws(DeviceFault) {
+    private mutating func refuseTails(_ reason: String) {
+        refusesTails = true
+        bulk.log.info("the log is read in full from now on", ["reason": reason])
+    }
+
+    private mutating func rewind(to mark: Mark) async throws(DeviceFault) {
         buffer = ByteQueue()
-        digest = LogDigest()
-        recordCount = 0
-        lastDigests = []
+        digest = mark.digest
+        recordCount = mark.recordCount
+        lastDigests = mark.lastDigests
         switch source {
         case .whole(let bytes):
-            buffer.append(bytes[startOffset..<endOffset])
+            buffer.append(bytes[mark.offset..<endOffset])
         case .prepared:
-            offset = startOffset
-            try await fetch()
+            // From the beginning of the set: not every terminal may give a chunk that does not follow the one before.
+            offset = 0
+            while offset <= mark.offset, offset < endOffset {
+                buffer = ByteQueue()
+                try await fetch()
+            }
+            _ = buffer.take(buffer.count - (offset - mark.offset))
         }
     }
 

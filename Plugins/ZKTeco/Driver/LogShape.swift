@@ -11,7 +11,8 @@ struct LogShape: Sendable, Hashable {
     /// Something else may stand between the records or after them.
     var mayStray = false
 
-    private static let prefixByteCount = 4
+    /// The u32 before the records: how many bytes follow.
+    static let prefixByteCount = 4
     /// WL10 and AK3750 terminals: u32 length, u32 of unknown meaning, u32 length of the records. One public source.
     private static let longPrefixByteCount = 12
 

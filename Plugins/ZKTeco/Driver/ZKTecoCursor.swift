@@ -17,6 +17,9 @@ struct ZKTecoCursor: Sendable, Hashable {
     var layout: RecordLayout?
     /// When the log was last read in full, and found to be the one that was read before.
     var readInFullAt = Instant(secondsSince1970: 0)
+    /// The oldest records gave way to new ones since all of them were hashed: of the log that is there now, the digest says
+    /// nothing until it is read in full.
+    var isDigestUnknown = false
     /// The terminal does not give the end of its log alone.
     var refusesTails = false
     /// The log is about to be cleared: one that is shorter or another one is then no surprise.
@@ -30,6 +33,8 @@ struct ZKTecoCursor: Sendable, Hashable {
     private static let version: UInt8 = 2
     private static let refusesTailsMark: UInt8 = 1
     private static let expectsClearingMark: UInt8 = 2
+    /// Older versions pass over it, find another digest, and read the log anew.
+    private static let digestUnknownMark: UInt8 = 4
 
     init(serialNumber: String, recordCount: UInt64, digest: UInt64) {
         self.serialNumber = serialNumber
@@ -50,6 +55,7 @@ struct ZKTecoCursor: Sendable, Hashable {
                 let marks = try reader.u8()
                 refusesTails = marks & Self.refusesTailsMark != 0
                 expectsClearing = marks & Self.expectsClearingMark != 0
+                isDigestUnknown = marks & Self.digestUnknownMark != 0
                 let place = Int(try reader.u8())
                 layout = RecordLayout.allCases.indices.contains(place) ? RecordLayout.allCases[place] : nil
                 for _ in 0..<(try reader.u8()) { lastDigests.append(try reader.u64()) }
@@ -61,13 +67,26 @@ struct ZKTecoCursor: Sendable, Hashable {
         }
     }
 
+    private var marks: UInt8 {
+        (refusesTails ? Self.refusesTailsMark : 0) | (expectsClearing ? Self.expectsClearingMark : 0)
+            | (isDigestUnknown ? Self.digestUnknownMark : 0)
+    }
+
+    /// Whether these are the last records that were read.
+    /// - Parameter digests: of the last ones up to a place in the log. Fewer than ``overlap`` stand at its beginning, where
+    ///   others may have stood before them.
+    func ends(with digests: [UInt64]) -> Bool {
+        let count = min(digests.count, lastDigests.count)
+        return count > 0 && digests.suffix(count) == lastDigests.suffix(count)
+    }
+
     var cursor: Cursor? {
         var writer = ByteWriter(capacity: 128)
         writer.u8(Self.version)
         writer.u64(recordCount)
         writer.u64(digest)
         writer.u32(UInt32(clamping: readInFullAt.secondsSince1970))
-        writer.u8((refusesTails ? Self.refusesTailsMark : 0) | (expectsClearing ? Self.expectsClearingMark : 0))
+        writer.u8(marks)
         writer.u8(UInt8(clamping: layout.flatMap { RecordLayout.allCases.firstIndex(of: $0) } ?? 255))
         writer.u8(UInt8(clamping: lastDigests.count))
         for digest in lastDigests { writer.u64(digest) }

@@ -142,10 +142,12 @@ extension ZKTecoSession: PollingSession {
         return .reading(again)
     }
 
-    /// Equal counts mean an equal log, unless it was cleared and filled again: so its end is compared now and then.
+    /// Equal counts mean an equal log, unless it was cleared and filled again: so its end is compared now and then. A log
+    /// that may be full keeps its count while new records overwrite old ones: its end is compared at every poll.
     private func isUnchanged(_ covered: ZKTecoCursor, _ inventory: LogInventory) -> Bool {
         guard prefersTail(covered), covered.recordCount > 0,
-            inventory.recordCount.map({ UInt64($0) }) == covered.recordCount
+            let count = inventory.recordCount, UInt64(count) == covered.recordCount,
+            !inventory.mayHaveOverwritten(recordCount: count)
         else { return false }
         return comparedAt.withLock { $0.map { context.time.uptime() - $0 < Self.comparisonInterval } ?? false }
     }
