@@ -114,6 +114,18 @@ struct VectorTests {
         #expect(again == user)
     }
 
+    @Test("the captured operation reads as its publication says, and encodes back to the byte")
+    func operation() throws {
+        let captures: [Vectors.Capture] = try Vectors.load("zkteco-captures")
+        let bytes = try Vectors.bytes(#require(captures.first { $0.name == "record-operation-16" }).hex)
+        let record = try OperationRecord(bytes: bytes[...])
+        #expect(record.operation == 6 && OperationRecord.name(6) == "enrol a finger")
+        #expect(record.time == LocalDateTime("2018-06-25 16:09:38"))
+        #expect(record.parameters == [3, 0, 7, 0x0502])
+        #expect(record.bytes == bytes)
+        #expect(throws: WireError.self) { try OperationRecord(bytes: bytes.dropLast()) }
+    }
+
     @Test("comm keys are mixed as other clients mix them, whatever the ticks")
     func commKeys() throws {
         let vectors: Vectors.Algorithms = try Vectors.load("zkteco-algorithms")

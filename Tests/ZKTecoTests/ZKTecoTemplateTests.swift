@@ -258,7 +258,7 @@ final class EventLog: Sendable {
     func add(_ event: EnrolmentEvent) { events.withLock { $0.append(event) } }
 }
 
-@Suite("Templates and operations on the wire")
+@Suite("Templates and enrolments on the wire")
 struct TemplateWireTests {
     @Test("a set and an upload read as they were written")
     func roundTrips() throws {
@@ -314,16 +314,6 @@ struct TemplateWireTests {
         #expect(upload.users.map(\.uid) == [2])
         #expect(upload.templates.map(\.bytes.count) == [48])
         #expect(TemplateUpload(users: upload.users, templates: upload.templates).bytes(.bytes72) == bytes)
-    }
-
-    @Test("the operation of a capture reads as its publication says")
-    func operation() throws {
-        let bytes = try #require(HexDump.bytes("0000062ac29b6823030000000700 0205".replacing(" ", with: "")))
-        let record = try OperationRecord(bytes: bytes[...])
-        #expect(record.operation == 6 && OperationRecord.name(6) == "enrol a finger")
-        #expect(record.time.description == "2018-06-25 16:09:38")
-        #expect(record.parameters == [3, 0, 7, 0x0502])
-        #expect(record.bytes == bytes)
     }
 
     @Test("the completion of an enrolment reads as it was recorded")
