@@ -103,6 +103,37 @@ struct QuirkTests {
         #expect(!LayoutChoice.isFiller(bytes[...], .bytes40))
     }
 
+    @Test(
+        "DATA that carries neither its session nor its reply number belongs to the read that it stands in",
+        arguments: [Reply.error, nil], [EmulatedRecordForm.bytes22, .bytes40])
+    func foreignDataHeaders(refusal: UInt16?, form: EmulatedRecordForm) async throws {
+        var options = EmulatorOptions()
+        options.records = 200
+        options.recordForm = form
+        options.preparationRefusal = refusal
+        options.dataByteCount = 1_008
+        options.counters = .zero
+        let terminal = try EmulatedTerminal(
+            options,
+            tamper: { packet in
+                guard packet.code == Command.data else { return packet }
+                return Packet(
+                    code: packet.code, session: UInt16(truncatingIfNeeded: packet.payload.count &* 7_919),
+                    replyNumber: 60_000, payload: packet.payload)
+            })
+        let session = try await Driving.open(terminal)
+        var reading = try await Driving.read(session)
+        #expect(Essence.differences(reading.records, terminal.truth) == [])
+        for _ in 0..<2 {
+            terminal.time.advance(by: .seconds(1))
+            terminal.handle(.punch(code: "1001"))
+            reading = try await Driving.read(session, after: reading.cursor)
+            #expect(reading.records.map(\.code) == ["1001"])
+        }
+        #expect(try await session.readPeople().count == 20)
+        await session.close()
+    }
+
     @Test("WL10 terminals: records of 22 bytes behind a prefix of 12, and counts of a single zero")
     func wl10() async throws {
         let records = try Self.records(20, layout: .bytes22).flatMap { $0 }

@@ -24,8 +24,6 @@ struct BulkRead: Sendable {
     /// The most that public clients ask for over UDP, and what terminals put into one datagram.
     static let datagramChunkByteCount = 16_384
     static let usualDatagram = 1_024
-    /// Bytes that a terminal sent beyond a chunk.
-    private static let largestStray = 16
     /// Data that follows its own end comes at once, if it comes.
     private static let stragglers = Duration.seconds(2)
 
@@ -112,55 +110,25 @@ struct BulkRead: Sendable {
         return bytes ?? [0, 0, 0, 0]
     }
 
-    /// PREPARE_DATA, DATA, ACK_OK, or one DATA alone. `nil` when the terminal refuses.
+    /// PREPARE_DATA, DATA, ACK_OK, or one DATA alone. `nil` when the terminal refuses; fewer bytes than announced when it
+    /// has sent no more.
     private func receive(
         _ exchange: ZKTecoLink.Exchange, firstWithin: Duration, limit: Int
     ) async throws(DeviceFault) -> [UInt8]? {
-        let first = try await exchange.answer(within: firstWithin)
-        switch first.code {
-        case Command.data: return first.payload
-        case Command.prepareData: break
-        default: return nil
-        }
-        let announced: ChunkAnnouncement
-        do throws(WireError) {
-            announced = try ChunkAnnouncement(payload: first.payload)
-        } catch {
-            throw DeviceFault(.malformed, "the answer PREPARE_DATA: \(error)", evidence: first.payload)
-        }
-        guard announced.byteCount <= UInt32(clamping: limit) else {
-            throw DeviceFault(.oversize, "\(announced.byteCount) bytes are announced, \(limit) were asked for")
-        }
-        return try await collect(Int(announced.byteCount), exchange, firstWithin: firstWithin)
-    }
-
-    /// The announced bytes decide, not the closing ACK_OK: it has been seen to overtake the last data. A few bytes more
-    /// than announced are cut off.
-    private func collect(
-        _ byteCount: Int, _ exchange: ZKTecoLink.Exchange, firstWithin: Duration
-    ) async throws(DeviceFault) -> [UInt8] {
-        var bytes: [UInt8] = []
-        bytes.reserveCapacity(byteCount)
-        var isClosed = false
-        var (received, frames) = (0, 0)
-        while !isClosed || bytes.count < byteCount {
-            let limit = isClosed ? Self.stragglers : bytes.isEmpty ? firstWithin : settings.replyTimeout
-            guard let frame = try await exchange.answerIfAny(within: limit) else {
-                if isClosed { return bytes }
-                throw OpeningFaults.silent(limit)
-            }
-            switch frame.code {
-            case Command.data:
-                received += frame.payload.count
-                frames += 1
-                guard received <= byteCount + Self.largestStray, frames <= byteCount + Self.largestStray else {
-                    throw DeviceFault(.oversize, "the terminal sent more than the \(byteCount) bytes it announced")
-                }
-                bytes += frame.payload.prefix(byteCount - bytes.count)
-            case Reply.ok: isClosed = true
-            default: throw OpeningFaults.refused("a bulk read", frame)
+        var assembly = StreamAssembly(limit: limit)
+        try assembly.add(try await exchange.answer(within: firstWithin))
+        while true {
+            switch assembly.state {
+            case .refused: return nil
+            case .whole: return assembly.bytes
+            case .closed:
+                guard let frame = try await exchange.answerIfAny(within: Self.stragglers) else { return assembly.bytes }
+                try assembly.add(frame)
+            case .waiting, .receiving:
+                try assembly.add(
+                    try await exchange.answer(
+                        within: assembly.bytes.isEmpty ? firstWithin : settings.replyTimeout))
             }
         }
-        return bytes
     }
 }
