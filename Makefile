@@ -90,8 +90,8 @@ simulate: deps ## a fleet of 500 devices over 30 days of virtual time, for SEEDS
 
 FUZZ_SECONDS := 60
 
-fuzz: deps ## runs the decoders of frames, records, events and YAML under libFuzzer, FUZZ_SECONDS each
-	@for target in frames records events yaml; do Tests/Fuzz/run.sh $$target $(FUZZ_SECONDS) || exit; done
+fuzz: deps ## runs the decoders of frames, records, events, chunks and YAML under libFuzzer, FUZZ_SECONDS each
+	@for target in frames records events chunks yaml; do Tests/Fuzz/run.sh $$target $(FUZZ_SECONDS) || exit; done
 
 clean: ## removes what was built, keeps muster-data
 	rm -rf .build .build-fuzz

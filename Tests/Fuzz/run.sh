@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # Fuzzes one decoder with libFuzzer and the address sanitizer.
 #
-# usage: Tests/Fuzz/run.sh frames|records|events|yaml [SECONDS]
+# usage: Tests/Fuzz/run.sh frames|records|events|chunks|yaml [SECONDS]
 # It starts from Tests/Fuzz/Corpus/TARGET, which the ordinary tests replay (CorpusTests). What crashes goes to
 # .build-fuzz/TARGET/findings/: add it to the corpus with its fix. What reaches new code goes to .build-fuzz/TARGET/corpus;
 # the parts of it that matter are added with: .build-fuzz/TARGET/fuzz -merge=1 Tests/Fuzz/Corpus/TARGET .build-fuzz/TARGET/corpus
 set -euo pipefail
-target=${1:?usage: run.sh frames|records|events|yaml [SECONDS]}
+target=${1:?usage: run.sh frames|records|events|chunks|yaml [SECONDS]}
 seconds=${2:-60}
 cd "$(dirname "$0")/../.."
 build=.build-fuzz/$target
@@ -35,7 +35,13 @@ else
     module ZKTecoWire Plugins/ZKTeco/Wire/*.swift
     libraries=(-lZKTecoWire "${libraries[@]}")
 fi
-swiftc "${flags[@]}" -I "$build" -module-name Fuzz -o "$build/fuzz" "Tests/Fuzz/Targets/$target.swift" -L "$build" "${libraries[@]}"
+sources=("Tests/Fuzz/Targets/$target.swift")
+if [ "$target" = chunks ]; then
+    module ZKTecoDriver Plugins/ZKTeco/Driver/*.swift
+    libraries=(-lZKTecoDriver "${libraries[@]}")
+    sources+=(Tests/ZKTecoTests/ChunkScript.swift)
+fi
+swiftc "${flags[@]}" -I "$build" -module-name Fuzz -o "$build/fuzz" "${sources[@]}" -L "$build" "${libraries[@]}"
 
 # The default backtracer hangs beside the sanitizer.
 SWIFT_BACKTRACE=enable=no exec "$build/fuzz" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 \

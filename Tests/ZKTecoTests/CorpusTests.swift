@@ -44,6 +44,13 @@ struct CorpusTests {
         }
     }
 
+    @Test("chunks of bulk data")
+    func chunks() throws {
+        let inputs = try files("chunks")
+        #expect(inputs.count > 10)
+        for input in inputs { #expect(ChunkScript(input).violation() == nil) }
+    }
+
     @Test("live events")
     func events() throws {
         let inputs = try files("events")
