@@ -89,7 +89,9 @@ final class EmulatedTerminal: Dialer {
     var isQuiet: Bool { state.withLock { $0.links.values.allSatisfy(\.isEmpty) } }
 
     func connect(to endpoint: Endpoint, timeout: Duration) async throws(DeviceFault) -> any Transport {
-        let answers = transports == .both || transports.rawValue == endpoint.kind.rawValue
+        let answers =
+            (transports == .both || transports.rawValue == endpoint.kind.rawValue)
+            && !(endpoint.kind == .tcp && machine.faults.refusesConnections)
         if !answers, endpoint.kind == .tcp {
             state.withLock { $0.endpoints.append(endpoint) }
             throw DeviceFault(.refused, "\(endpoint) refuses connections")

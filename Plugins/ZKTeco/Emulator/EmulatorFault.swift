@@ -6,7 +6,7 @@ public enum EmulatorFault: Sendable, Hashable {
 
     /// Closes all connections.
     case drop
-    /// Off for so long: connections are closed, and new ones too.
+    /// Off for so long: connections are closed, and new ones refused.
     case restart(Duration)
     /// The same, and the log is empty afterwards.
     case restartCleared(Duration)
@@ -25,7 +25,7 @@ public enum EmulatorFault: Sendable, Hashable {
 
     // These last.
 
-    /// New connections are closed at once.
+    /// New TCP connections are refused: nothing listens on the port.
     case refuseConnections
     /// Answers nothing and sends nothing, with the connections open.
     case mute
@@ -72,7 +72,7 @@ public enum EmulatorFault: Sendable, Hashable {
         overflow N             N punches more than there is room for; the oldest records go
         capacity N             the log holds N records
         rate 5/s               punches by themselves
-        refuse-connections     close new connections at once
+        refuse-connections     listen no longer; open connections stay
         mute                   answer nothing, connections stay open
         wrong-checksum N       damage every N-th frame
         split N                send in pieces of N bytes

@@ -166,6 +166,7 @@ public enum EmulatorObservation: Sendable, Hashable {
     case faultEnded(EmulatorFault)
     /// After a restart.
     case switchedOn
+    /// It was on its way in when the terminal began to refuse, and is closed at once.
     case connectionRefused(Int)
     case frameDamaged(connection: Int)
     /// UNLOCK with this number: seconds or tenths of them, clients differ.
