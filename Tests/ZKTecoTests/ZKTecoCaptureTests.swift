@@ -10,24 +10,25 @@ import Testing
 struct ZKTecoCaptureTests {
     /// A session that captures into a receiver, and what ends it.
     private func withCapture(
-        _ terminal: EmulatedTerminal, _ body: (ZKTecoSession, RecordingReceiver) async throws -> Void
+        _ terminal: EmulatedTerminal, over line: Line = .tcp,
+        _ body: @Sendable (ZKTecoSession, RecordingReceiver) async throws -> Void
     ) async throws {
-        let session = try await Driving.open(terminal)
-        let receiver = RecordingReceiver()
-        let capture = Task { try? await session.capture(into: receiver) }
-        await receiver.waitForSubscription()
-        try await body(session, receiver)
-        capture.cancel()
-        await capture.value
-        await session.close()
+        try await line.session(terminal) { session in
+            let receiver = RecordingReceiver()
+            let capture = Task { try? await session.capture(into: receiver) }
+            await receiver.waitForSubscription()
+            try await body(session, receiver)
+            capture.cancel()
+            await capture.value
+        }
     }
 
-    @Test("receives events of every length", arguments: EmulatorOptions.eventByteCounts.sorted())
-    func lengths(_ byteCount: Int) async throws {
+    @Test("receives events of every length", arguments: EmulatorOptions.eventByteCounts.sorted(), Line.transports)
+    func lengths(_ byteCount: Int, _ line: Line) async throws {
         var options = EmulatorOptions()
         options.eventByteCount = byteCount
-        let terminal = try EmulatedTerminal(options)
-        try await withCapture(terminal) { _, receiver in
+        let terminal = try line.terminal(options)
+        try await withCapture(terminal, over: line) { _, receiver in
             let before = terminal.truth.count
             for code in ["1001", "1002", "1003"] { terminal.handle(.punch(code: code)) }
             await receiver.waitForDurable(records: 3)
@@ -38,13 +39,13 @@ struct ZKTecoCaptureTests {
 
     @Test(
         "takes 1,000 events of one burst, and acknowledges each one only when it is durable",
-        arguments: [EmulatedTerminal.Delivery.coalesced, .framed, .pieces(1_460)])
-    func burst(_ delivery: EmulatedTerminal.Delivery) async throws {
+        arguments: [Line.tcp, .tcpJoined, .tcpInPieces, .udp])
+    func burst(_ line: Line) async throws {
         var options = EmulatorOptions()
         options.people = 1_000
         options.records = 0
-        let terminal = try EmulatedTerminal(options, delivery: delivery)
-        try await withCapture(terminal) { _, receiver in
+        let terminal = try line.terminal(options)
+        try await withCapture(terminal, over: line) { _, receiver in
             receiver.hold()
             terminal.handle(.burst(1_000))
             await receiver.waitForArrival(ofRecords: 1)
@@ -56,33 +57,37 @@ struct ZKTecoCaptureTests {
         #expect(terminal.acknowledged == 1_000)
     }
 
-    @Test("what is not durable is not acknowledged")
-    func failing() async throws {
-        let terminal = try EmulatedTerminal()
-        let session = try await Driving.open(terminal)
-        let receiver = RecordingReceiver()
-        receiver.fail(with: .cancelled)
-        let capture = Task { () -> DeviceFault? in
-            do throws(DeviceFault) {
-                try await session.capture(into: receiver)
-                return nil
-            } catch {
-                return error
-            }
+    @Test("what is not durable is not acknowledged", arguments: Line.transports)
+    func failing(_ line: Line) async throws {
+        let terminal = try line.terminal()
+        try await line.session(terminal) { session in
+            let receiver = RecordingReceiver()
+            receiver.fail(with: .cancelled)
+            let capture = Task { await Self.fault(of: session, capturingInto: receiver) }
+            await receiver.waitForSubscription()
+            terminal.handle(.punch(code: "1001"))
+            #expect(await capture.value?.kind == .cancelled)
         }
-        await receiver.waitForSubscription()
-        terminal.handle(.punch(code: "1001"))
-        #expect(await capture.value?.kind == .cancelled)
         #expect(terminal.acknowledged == 0)
-        await session.close()
     }
 
-    @Test("polls and reads the clock while events arrive")
-    func besidePolls() async throws {
+    private static func fault(
+        of session: ZKTecoSession, capturingInto receiver: RecordingReceiver
+    ) async -> DeviceFault? {
+        do throws(DeviceFault) {
+            try await session.capture(into: receiver)
+            return nil
+        } catch {
+            return error
+        }
+    }
+
+    @Test("polls and reads the clock while events arrive", arguments: [Line.tcpJoined, .udp, .udpNumbered])
+    func besidePolls(_ line: Line) async throws {
         var options = EmulatorOptions()
         options.records = 5_000
-        let terminal = try EmulatedTerminal(options, delivery: .coalesced)
-        try await withCapture(terminal) { session, receiver in
+        let terminal = try line.terminal(options)
+        try await withCapture(terminal, over: line) { session, receiver in
             var cursor: Cursor?
             var polled: [PunchRecord] = []
             while true {
@@ -102,17 +107,17 @@ struct ZKTecoCaptureTests {
         }
     }
 
-    @Test("an event of unknown length is kept raw, acknowledged, and the capture goes on")
-    func unknownLength() async throws {
+    @Test("an event of unknown length is kept raw, acknowledged, and the capture goes on", arguments: Line.transports)
+    func unknownLength(_ line: Line) async throws {
         let isFirst = Counter(1)
-        let terminal = try EmulatedTerminal(
+        let terminal = try line.terminal(
             tamper: { packet in
                 guard packet.code == Command.registerEvents, isFirst.take() else { return packet }
                 var odd = packet
                 odd.payload = [1, 2, 3]
                 return odd
             })
-        try await withCapture(terminal) { _, receiver in
+        try await withCapture(terminal, over: line) { _, receiver in
             terminal.handle(.punch(code: "1001"))
             terminal.handle(.punch(code: "1002"))
             await receiver.waitForDurable(records: 1)
@@ -130,30 +135,23 @@ struct ZKTecoCaptureTests {
 
         let session = try await Driving.open(terminal)
         let receiver = RecordingReceiver()
-        let capture = Task { () -> DeviceFault? in
-            do throws(DeviceFault) {
-                try await session.capture(into: receiver)
-                return nil
-            } catch {
-                return error
-            }
-        }
+        let capture = Task { await Self.fault(of: session, capturingInto: receiver) }
         await receiver.waitForSubscription()
         terminal.handle(.drop)
         #expect(await capture.value?.code == .connectionLost)
         await session.close()
     }
 
-    @Test("keeps the contract of drivers")
-    func conformance() async throws {
-        let settings = try Driving.settings()
+    @Test("keeps the contract of drivers", arguments: Line.transports)
+    func conformance(_ line: Line) async throws {
+        let settings = try Driving.settings(line.settings)
         let device = try #require(DeviceID("front-door"))
         let conformance = DriverConformance<ZKTecoDriver>(settings: settings) {
             var options = EmulatorOptions()
             options.records = 100
             options.people = 30
             // Options of this kind make a terminal in every case.
-            guard let terminal = try? EmulatedTerminal(options) else { preconditionFailure("no terminal") }
+            guard let terminal = try? line.terminal(options) else { preconditionFailure("no terminal") }
             let context = DriverContext(
                 device: device, timeZone: .utc, time: terminal.time, random: SeededRandom(seed: 1),
                 dialer: terminal, log: SilentLog())
@@ -166,7 +164,7 @@ struct ZKTecoCaptureTests {
     }
 
     /// The truth as the driver should give it, through the codec that the vectors hold.
-    static func log(of terminal: EmulatedTerminal) async -> [PunchRecord] {
+    private static func log(of terminal: EmulatedTerminal) async -> [PunchRecord] {
         terminal.truth.map { record in
             let attendance = AttendanceRecord(
                 uid: record.uid, code: record.code, time: record.localTime, verification: record.verification,

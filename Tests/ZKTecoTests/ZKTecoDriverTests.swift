@@ -181,33 +181,34 @@ struct ZKTecoOpeningTests {
 
 @Suite("The ZKTeco driver: polls")
 struct ZKTecoPollTests {
-    @Test("reads every record of every form, whatever the deliveries", arguments: EmulatedRecordForm.allCases)
-    func forms(_ form: EmulatedRecordForm) async throws {
-        for delivery in [EmulatedTerminal.Delivery.framed, .coalesced, .pieces(7)] {
-            var options = EmulatorOptions()
-            options.recordForm = form
-            options.records = 5_000
-            options.people = 200
-            let terminal = try EmulatedTerminal(options, delivery: delivery)
-            let session = try await Driving.open(terminal)
+    @Test(
+        "reads every record of every form, and all people, over every line", arguments: EmulatedRecordForm.allCases,
+        Line.allCases)
+    func forms(_ form: EmulatedRecordForm, _ line: Line) async throws {
+        var options = EmulatorOptions()
+        options.recordForm = form
+        options.records = 5_000
+        options.people = 200
+        let terminal = try line.terminal(options)
+        try await line.session(terminal) { session in
             let reading = try await Driving.read(session)
             #expect(Essence.differences(reading.records, terminal.truth) == [])
             #expect(reading.rejected.isEmpty && reading.resets.isEmpty)
-            await session.close()
+            #expect(try await session.readPeople().count == 200)
         }
+        #expect(terminal.requests.last == Command.exit)
     }
 
     @Test(
-        "reads small logs, empty ones, and those that end with a chunk", arguments: [0, 1, 25, 26, 1_636, 1_637, 3_273])
-    func sizes(_ count: Int) async throws {
+        "reads small logs, empty ones, and those that end with a chunk or a datagram",
+        arguments: [0, 1, 25, 26, 409, 410, 1_636, 1_637, 3_273], Line.transports)
+    func sizes(_ count: Int, _ line: Line) async throws {
         var options = EmulatorOptions()
         options.records = count
-        let terminal = try EmulatedTerminal(options)
-        let session = try await Driving.open(terminal)
-        let reading = try await Driving.read(session, limit: 100)
+        let terminal = try line.terminal(options)
+        let reading = try await line.session(terminal) { try await Driving.read($0, limit: 100) }
         #expect(Essence.differences(reading.records, terminal.truth) == [])
         #expect(reading.cursor != nil)
-        await session.close()
     }
 
     @Test("reads the answers of older boards, many frames to a chunk")
@@ -289,21 +290,17 @@ struct ZKTecoPollTests {
         await second.close()
     }
 
-    @Test("falls back on the direct read when the buffered one is refused")
-    func direct() async throws {
+    @Test(
+        "falls back on the direct read when the buffered one is refused", arguments: [Reply.badCommand, Reply.error],
+        Line.allCases)
+    func direct(_ refusal: UInt16, _ line: Line) async throws {
         var options = EmulatorOptions()
         options.records = 3_000
-        let terminal = try EmulatedTerminal(
-            options,
-            tamper: { packet in
-                // The answer to PREPARE_BUFFER becomes a refusal.
-                guard packet.code == Reply.ok, packet.payload.count == 13 else { return packet }
-                return Packet(code: Reply.badCommand, session: packet.session, replyNumber: packet.replyNumber)
-            })
-        let session = try await Driving.open(terminal)
-        #expect(Essence.differences(try await Driving.read(session).records, terminal.truth) == [])
+        options.preparationRefusal = refusal
+        let terminal = try line.terminal(options)
+        let reading = try await line.session(terminal) { try await Driving.read($0) }
+        #expect(Essence.differences(reading.records, terminal.truth) == [])
         #expect(terminal.requests.contains(Command.logRead))
-        await session.close()
     }
 
     @Test("asks again for a chunk that came short, and never takes a shortened log for a whole one")
