@@ -108,7 +108,7 @@ struct CommandLineDeviceVerbTests {
                     ["clock", "--set", "now"], ["people", "put", "7"], ["people", "delete", "1001"],
                     ["people", "enable", "1001"], ["people", "disable", "1001"], ["templates", "delete", "1001"],
                     ["enrol", "1001"], ["door", "unlock"], ["message", "x"], ["message", "--clear"], ["restart"],
-                    ["power-off"], ["clear-log"],
+                    ["power-off"], ["clear-log"], ["clear-oplog", "x"],
                 ] {
                     let output = try await ChildProcess.run(
                         CommandLineRig.binary, ["device", "gate"] + words + ["--config", rig.path("muster.yaml")])
@@ -138,6 +138,16 @@ struct CommandLineDeviceVerbTests {
             try await rig.expect(64, "device", "gate", "door", "unlock", "--seconds", "4000", "--yes")
             let oplog = try await rig.muster("device", "gate", "oplog", "--format", "json").objects()
             #expect(oplog.contains { $0["operation"] as? String == "unlock the door" })
+            let file = rig.path("operations.json")
+            try? FileManager.default.removeItem(atPath: file)
+            let clear = try await rig.muster("device", "gate", "clear-oplog", file, "--yes", "--format", "json")
+            #expect(clear.status == 0, "\(clear.standardError)")
+            #expect(try clear.object()["operations"] as? Int == oplog.count)
+            let saved = try JSONSerialization.jsonObject(with: Data(contentsOf: URL(fileURLWithPath: file)))
+            let kept = (saved as? [String: Any])?["operations"] as? [[String: Any]]
+            #expect(kept?.compactMap { $0["raw"] as? String } == oplog.compactMap { $0["raw"] as? String })
+            #expect(try await rig.muster("device", "gate", "oplog", "--format", "json").objects().isEmpty)
+            try await rig.expect(64, "device", "gate", "clear-oplog", file, "--yes")
             try await rig.expect(0, "device", "gate", "restart", "--yes")
         }
         #expect(seen.count { $0 == .unlocked(40) } == 2)

@@ -235,7 +235,8 @@ struct CommandMessageTests {
         .saveTemplates([Template(code: "5", finger: 9, validity: .duress, algorithm: "10", bytes: [0, 255, 7])]),
         .deleteTemplates(code: "6", finger: nil), .deleteTemplates(code: "6", finger: 2),
         .enrol(EnrolmentRequest(code: "7", finger: 1, isDuress: true)), .readDoor, .unlockDoor(.seconds(5)),
-        .playVoice(10), .showMessage("hello", line: 2), .clearMessage, .restart, .powerOff, .operations, .clearLog,
+        .playVoice(10), .showMessage("hello", line: 2), .clearMessage, .restart, .powerOff, .operations,
+        .clearOperations(OperationLog.Mark(count: 3, newest: [0, 1])), .clearLog,
     ]
 
     @Test("arrive as they were sent", arguments: commands)

@@ -157,6 +157,37 @@ struct ZKTecoClearingTests {
         return try EmulatedTerminal(options)
     }
 
+    @Test("the operation log is cleared only where the settings allow it and it is still what was read")
+    func operations() async throws {
+        let terminal = try terminal()
+        let time = try #require(LocalDateTime("2026-11-24 08:30:00"))
+        try await withSession(terminal) { session async throws in
+            let mark = try await session.readOperations().mark
+            #expect(await fault { try await session.clearOperations(mark) }?.code == .notAllowed)
+        }
+        try await withSession(terminal, Self.allowed) { session async throws in
+            let old = try await session.readOperations().mark
+            terminal.change { $0.operations.add(4, at: time) }
+            let grown = await fault { try await session.clearOperations(old) }
+            #expect(grown?.code == .rejected)
+            // As many as before, and the newest another one: a log that overwrites.
+            let read = try await session.readOperations().mark
+            terminal.change { machine in
+                machine.operations.removeAll()
+                for number in 0..<UInt8(clamping: read.count) { machine.operations.add(number + 40, at: time) }
+            }
+            #expect(await fault { try await session.clearOperations(read) }?.code == .rejected)
+            #expect(!terminal.requests.contains(Command.clearOperationLog))
+            try await session.clearOperations(try await session.readOperations().mark)
+            #expect(terminal.machine.operations.records.isEmpty)
+            #expect(terminal.requests.filter { $0 == Command.clearOperationLog }.count == 1)
+            // Nothing is left to clear.
+            try await session.clearOperations(try await session.readOperations().mark)
+            #expect(terminal.requests.filter { $0 == Command.clearOperationLog }.count == 1)
+        }
+        #expect(terminal.truth.count == 300)
+    }
+
     @Test("is off unless the settings allow it")
     func off() async throws {
         let terminal = try terminal()

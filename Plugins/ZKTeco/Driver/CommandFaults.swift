@@ -15,7 +15,7 @@ enum CommandFaults {
     static let credentials = DeviceFault(
         .notAllowed, "templates are off for this device: set credentials: true in its settings to read and write them")
     static let clearing = DeviceFault(
-        .notAllowed, "clearing the log is off for this device: set clear_log: true in its settings")
+        .notAllowed, "clearing logs is off for this device: set clear_log: true in its settings")
 
     static func nobody(_ code: String) -> DeviceFault {
         DeviceFault(.notFound, "nobody on the terminal has the code \(code)")

@@ -9,7 +9,7 @@ public struct ZKTecoDriver: DeviceDriver {
         intakes: [.polling, .capturing],
         capabilities: [
             .clock, .logInventory, .people, .keepAlive, .details, .options, .counts, .peopleWriting, .templates,
-            .enrolment, .door, .voice, .display, .power, .operationLog, .logClearing,
+            .enrolment, .door, .voice, .display, .power, .operationLog, .operationLogClearing, .logClearing,
         ],
         addressKey: "address", portKey: "port", transportKey: "transport")
 

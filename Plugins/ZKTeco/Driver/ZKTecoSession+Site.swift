@@ -77,7 +77,21 @@ extension ZKTecoSession: DoorControl, VoicePlayback, MessageDisplay, PowerContro
     }
 }
 
-extension ZKTecoSession: OperationLogReading {
+extension ZKTecoSession: OperationLogClearing {
+    func clearOperations(_ mark: OperationLog.Mark) async throws(DeviceFault) {
+        try checkClearingIsAllowed()
+        let held = try await readOperations().mark
+        guard held == mark else {
+            throw DeviceFault(
+                .rejected,
+                "the terminal's operation log holds \(held.count) entries and is not the one of \(mark.count) that was read: nothing was cleared"
+            )
+        }
+        guard held.count > 0 else { return }
+        try await perform(Command.clearOperationLog, to: "clear its operation log")
+        try await refreshData()
+    }
+
     func readOperations() async throws(DeviceFault) -> OperationLog {
         try await dropReading()
         let set = try await bulk.readWhole(.operations)

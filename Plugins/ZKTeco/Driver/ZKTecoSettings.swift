@@ -35,7 +35,8 @@ public struct ZKTecoSettings: DriverSettings {
         "Lets muster device templates read, write and remove fingerprint templates of this terminal.")
     static let clearLog = Setting.bool(
         "clear_log", default: false,
-        "Lets muster device clear-log clear this terminal's log, once the journal has all of it.")
+        "Lets muster device clear-log clear this terminal's log, once the journal has all of it, and clear-oplog its operation log, once a file has it."
+    )
     static let unlockUnit = Setting<UnlockUnit>.choice(
         "unlock_unit", default: .tenths,
         "What the number of an unlock command means to this terminal: tenths of a second, as pyzk sends, or seconds; documents differ.",

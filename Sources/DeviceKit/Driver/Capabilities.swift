@@ -63,6 +63,8 @@ public enum Capability: String, Sendable, Hashable, CaseIterable {
     case power
     /// ``OperationLogReading``
     case operationLog = "operation-log"
+    /// ``OperationLogClearing``
+    case operationLogClearing = "operation-log-clearing"
     /// ``LogClearing``
     case logClearing = "log-clearing"
 
@@ -84,6 +86,7 @@ public enum Capability: String, Sendable, Hashable, CaseIterable {
         case .display: session is any MessageDisplay
         case .power: session is any PowerControl
         case .operationLog: session is any OperationLogReading
+        case .operationLogClearing: session is any OperationLogClearing
         case .logClearing: session is any LogClearing
         }
     }

@@ -36,7 +36,33 @@ public struct OperationLog: Sendable, Hashable {
     }
 }
 
+extension OperationLog {
+    /// What must still be so when the log is cleared, so that nothing goes that was not read.
+    public struct Mark: Sendable, Hashable, Codable {
+        /// Entries, those that did not decode among them.
+        public var count: Int
+        /// The newest entry as the device sent it; empty without one.
+        public var newest: [UInt8]
+
+        public init(count: Int, newest: [UInt8]) {
+            self.count = count
+            self.newest = newest
+        }
+    }
+
+    public var mark: Mark { Mark(count: entries.count + rejected.count, newest: entries.last?.raw ?? []) }
+}
+
 /// A device that keeps a log of what was done to it.
 public protocol OperationLogReading: DeviceSession {
     func readOperations() async throws(DeviceFault) -> OperationLog
+}
+
+/// A device whose operation log can be cleared, once somebody keeps what stood in it. Off unless the device's settings allow
+/// it.
+public protocol OperationLogClearing: OperationLogReading {
+    /// Clears the operation log, if it is still what was read: it is read again just before.
+    /// - Throws: ``DeviceFault/Code/notAllowed`` unless the settings allow clearing, ``DeviceFault/Code/rejected`` when the
+    ///   log is not the one that `mark` is of; nothing is cleared then.
+    func clearOperations(_ mark: OperationLog.Mark) async throws(DeviceFault)
 }

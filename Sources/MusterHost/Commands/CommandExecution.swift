@@ -26,6 +26,9 @@ struct CommandExecution: Sendable {
         case .operations:
             return .operations(
                 try await offer(session as? any OperationLogReading, .operationLog).readOperations())
+        case .clearOperations(let mark):
+            try await offer(session as? any OperationLogClearing, .operationLogClearing).clearOperations(mark)
+            return .done(nil)
         case .clearLog:
             guard let services else {
                 throw DeviceFault(.invalidRequest, "a log is cleared only where there is a journal that has it")

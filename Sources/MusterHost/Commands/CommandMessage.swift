@@ -7,7 +7,7 @@ struct CommandMessage: Codable, Sendable, Hashable {
     enum Verb: String, Codable, Sendable {
         case information, options, readClock, setClock, people, putPerson, deletePerson, readTemplates, saveTemplates
         case deleteTemplates, enrol, readDoor, unlockDoor, playVoice, showMessage, clearMessage, restart, powerOff
-        case operations, clearLog
+        case operations, clearOperations, clearLog
     }
 
     var verb: Verb
@@ -21,6 +21,7 @@ struct CommandMessage: Codable, Sendable, Hashable {
     var seconds: Int64?
     var number: Int?
     var text: String?
+    var mark: OperationLog.Mark?
 
     struct PersonItem: Codable, Sendable, Hashable {
         var name: String?
@@ -76,6 +77,7 @@ extension CommandMessage {
         case .restart: self.init(verb: .restart)
         case .powerOff: self.init(verb: .powerOff)
         case .operations: self.init(verb: .operations)
+        case .clearOperations(let mark): self.init(verb: .clearOperations, mark: mark)
         case .clearLog: self.init(verb: .clearLog)
         }
     }
@@ -106,6 +108,7 @@ extension CommandMessage {
         case .restart: return .restart
         case .powerOff: return .powerOff
         case .operations: return .operations
+        case .clearOperations: return mark.map { .clearOperations($0) }
         case .clearLog: return .clearLog
         }
     }

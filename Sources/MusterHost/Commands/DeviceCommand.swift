@@ -25,6 +25,8 @@ public enum DeviceCommand: Sendable, Hashable {
     case restart
     case powerOff
     case operations
+    /// Clears the operation log that was read.
+    case clearOperations(OperationLog.Mark)
     /// Guarded: see ``LogClearance``.
     case clearLog
 
@@ -32,7 +34,8 @@ public enum DeviceCommand: Sendable, Hashable {
     var limit: Duration {
         switch self {
         case .clearLog: .seconds(3_600)
-        case .people, .operations, .readTemplates, .saveTemplates, .deleteTemplates, .putPerson, .deletePerson:
+        case .people, .operations, .clearOperations, .readTemplates, .saveTemplates, .deleteTemplates, .putPerson,
+            .deletePerson:
             .seconds(600)
         case .enrol: .seconds(180)
         default: .seconds(60)

@@ -51,7 +51,8 @@ struct DeviceVerbs: ParsableCommand {
         subcommands: [
             DeviceInfo.self, DeviceOptions.self, DeviceClockVerb.self, DevicePeople.self, DeviceTemplates.self,
             DeviceEnrol.self, DeviceDoor.self, DeviceVoice.self, DeviceMessage.self, DeviceRestart.self,
-            DevicePowerOff.self, DeviceOplog.self, DeviceClearLog.self, DeviceAccept.self, DeviceResume.self,
+            DevicePowerOff.self, DeviceOplog.self, DeviceClearOplog.self, DeviceClearLog.self, DeviceAccept.self,
+            DeviceResume.self,
         ])
 
     /// Verbs and what they do, for the help of the command above.
