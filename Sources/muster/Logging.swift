@@ -128,8 +128,9 @@ struct LogOption: ParsableArguments {
     /// systemd tells device and inode of the socket that its journal reads; it is ours when standard error is that one.
     private static var fitting: LogFormat {
         let parts = (ProcessInfo.processInfo.environment["JOURNAL_STREAM"] ?? "").split(separator: ":")
+        guard parts.count == 2 else { return .text }
         let target = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/fd/2")
-        return parts.count == 2 && target == "socket:[\(parts[1])]" ? .journal : .text
+        return target == "socket:[\(parts[1])]" ? .journal : .text
     }
 }
 

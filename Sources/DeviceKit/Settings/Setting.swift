@@ -4,7 +4,7 @@
 /// static let port = Setting.port("port", default: 4370, "TCP port of the terminal.")
 /// static let name = Setting.optionalString("name", "What people call it.", example: "Main entrance")
 /// ```
-public struct Setting<Value: Sendable & Hashable>: Sendable {
+public struct Setting<Value: Sendable>: Sendable {
     /// `snake_case`, unique in its schema.
     public let key: String
     /// One sentence for people.
@@ -50,7 +50,7 @@ public protocol SettingDeclaration: Sendable {
     func text(of value: any Sendable & Hashable) -> String?
 }
 
-extension Setting: SettingDeclaration {
+extension Setting: SettingDeclaration where Value: Hashable {
     public var isSecret: Bool { type.isSecret }
 
     public var fallbackValue: (any Sendable & Hashable)? { fallback.map { $0 as any Sendable & Hashable } }

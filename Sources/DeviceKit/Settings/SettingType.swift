@@ -1,5 +1,8 @@
 /// How the text of a configuration becomes a value, and how that is told to people and to editors.
-public struct SettingType<Value: Sendable & Hashable>: Sendable {
+///
+/// The value is `Hashable` where a ``SettingsSchema`` takes it, not here: each type of a setting would have that looked up when
+/// a program starts.
+public struct SettingType<Value: Sendable>: Sendable {
     /// With its bounds, for documentation and messages: `whole number 1…65535`.
     public let name: String
     /// JSON Schema of the value as it may stand in a file, `${…}` included.
