@@ -118,7 +118,8 @@ public struct Host: Sendable {
         let lock = try DataDirectoryLock(DataDirectory(path: configuration.dataDirectory))
         let opening = Task {
             await Result { () async throws(JournalError) in
-                try await open(failure, PunchJournal(lock, readsWhileWriting: false))
+                // No sink is served, so that nobody looks at the board of devices.
+                try await open(failure, PunchJournal(lock, readsWhileWriting: false), showing: [])
             }
         }
         let sync = DeviceSync(drivers) { () async throws(JournalError) in try await opening.value.get() }
@@ -129,15 +130,18 @@ public struct Host: Sendable {
     }
 
     func open(_ failure: FatalFailure) async throws(JournalError) -> HostServices {
-        try await open(failure, PunchJournal(DataDirectory(path: configuration.dataDirectory)))
+        let journal = try PunchJournal(DataDirectory(path: configuration.dataDirectory))
+        return try await open(failure, journal, showing: configuration.devices)
     }
 
     private var drivers: DriverServices { DriverServices(log: log) }
 
-    private func open(_ failure: FatalFailure, _ journal: PunchJournal) async throws(JournalError) -> HostServices {
+    private func open(
+        _ failure: FatalFailure, _ journal: PunchJournal, showing devices: [HostConfiguration.Device]
+    ) async throws(JournalError) -> HostServices {
         let log = log
         return try await HostServices(
-            journal: journal, drivers: drivers, devices: configuration.devices,
+            journal: journal, drivers: drivers, devices: devices,
             sites: configuration.sites, metrics: extensions.metrics, redactor: extensions.redactor,
             onFatal: { error in
                 log.critical("the journal failed: the host stops", metadata: ["error": "\(error)"])

@@ -14,7 +14,7 @@ final class DeviceBoard: Sendable {
 
     /// The devices of a configuration as the journal last knew them.
     convenience init(_ devices: [HostConfiguration.Device], _ journal: JournalReader) async throws(JournalError) {
-        let known = try await journal.statuses()
+        let known = devices.isEmpty ? [:] : try await journal.statuses()
         self.init(
             devices.map { device in
                 var report = DeviceReport(device, known[device.id]?.status)
