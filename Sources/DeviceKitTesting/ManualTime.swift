@@ -13,6 +13,13 @@ public final class ManualTime: TimeSource {
         let continuation: CheckedContinuation<Bool, Never>
     }
 
+    /// Waits until so many sleep.
+    private struct Watcher {
+        let id: UInt64
+        let count: Int
+        let continuation: CheckedContinuation<Void, Never>
+    }
+
     private struct State {
         var wall: Instant
         var uptime: Duration = .zero
@@ -20,7 +27,7 @@ public final class ManualTime: TimeSource {
         var sleepers: [Sleeper] = []
         /// Cancelled between the call and the registration.
         var cancelled: Set<UInt64> = []
-        var watchers: [(count: Int, continuation: CheckedContinuation<Void, Never>)] = []
+        var watchers: [Watcher] = []
     }
 
     private let state: Mutex<State>
@@ -37,10 +44,7 @@ public final class ManualTime: TimeSource {
     public func sleep(for duration: Duration) async throws(CancellationError) {
         if Task.isCancelled { throw CancellationError() }
         guard duration > .zero else { return }
-        let id = state.withLock { state in
-            state.nextID += 1
-            return state.nextID
-        }
+        let id = nextID()
         let woke = await withTaskCancellationHandler {
             await withCheckedContinuation { register(id, after: duration, $0) }
         } onCancel: {
@@ -74,26 +78,43 @@ public final class ManualTime: TimeSource {
         state.withLock { state in state.sleepers.map(\.deadline).min().map { $0 - state.uptime } }
     }
 
-    /// Returns once at least `count` tasks sleep. Give the test a time limit: it waits for ever when they do not.
+    /// Returns once at least `count` tasks sleep, or when the task is cancelled. Give the test a time limit: it waits for
+    /// ever when they do not.
     public func waitForSleepers(_ count: Int) async {
-        await withCheckedContinuation { continuation in
-            let ready = state.withLock { state in
-                if state.sleepers.count >= count { return true }
-                state.watchers.append((count, continuation))
-                return false
+        let id = nextID()
+        await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                let ready = state.withLock { state in
+                    if Task.isCancelled || state.sleepers.count >= count { return true }
+                    state.watchers.append(Watcher(id: id, count: count, continuation: continuation))
+                    return false
+                }
+                if ready { continuation.resume() }
             }
-            if ready { continuation.resume() }
+        } onCancel: {
+            let watcher = state.withLock { state in
+                state.watchers.firstIndex { $0.id == id }.map { state.watchers.remove(at: $0) }
+            }
+            watcher?.continuation.resume()
         }
     }
 
-    /// Waits until somebody sleeps, moves to the first deadline and returns how far that was.
+    /// Waits until somebody sleeps, moves to the first deadline and returns how far that was; 0 when the task is cancelled.
     @discardableResult
     public func advanceToNextWake() async -> Duration {
-        while true {
+        while !Task.isCancelled {
             await waitForSleepers(1)
             guard let step = timeToNextWake else { continue }
             advance(by: step)
             return step
+        }
+        return .zero
+    }
+
+    private func nextID() -> UInt64 {
+        state.withLock { state in
+            state.nextID += 1
+            return state.nextID
         }
     }
 
