@@ -41,7 +41,7 @@ actor AlertRunner {
         saved = try await AlertStorage.load(services.journal.reader, random: services.random)
         engine = AlertEngine(configuration.alerts.plan(for: configuration), state: saved)
         translation = HostSignals(configuration)
-        watch = AlertWatch(configuration, services)
+        watch = try await AlertWatch(configuration, services)
         services.events.add(queue)
     }
 

@@ -8,16 +8,18 @@ struct AlertWatch: Sendable {
     private let services: HostServices
     private let disk: @Sendable (String) -> DiskFigures?
     /// Punches up to here were looked at.
-    private var position: Int64?
+    private var position: Int64
     private var silence: SilenceWatch
 
     private static let impossibleLasts = Duration.seconds(6 * 3_600)
 
+    /// From the newest punch of the journal on: made before devices are, so that none of theirs is passed over.
     /// - Parameter disk: the figures of the disk on which a directory lies.
     init(
         _ configuration: HostConfiguration, _ services: HostServices,
         disk: @escaping @Sendable (String) -> DiskFigures? = DiskFigures.of
-    ) {
+    ) async throws(JournalError) {
+        position = try await services.journal.reader.latestPosition()
         self.configuration = configuration
         self.services = services
         self.disk = disk
@@ -96,12 +98,7 @@ struct AlertWatch: Sendable {
     }
 
     private mutating func impossibleTimes() async -> [AlertSignal] {
-        let reader = services.journal.reader
-        guard let start = position else {
-            position = try? await reader.latestPosition()
-            return []
-        }
-        guard let found = try? await reader.invalidPunches(after: start) else { return [] }
+        guard let found = try? await services.journal.reader.invalidPunches(after: position) else { return [] }
         position = found.through
         return found.last.map { device, journaled in
             AlertSignal(

@@ -91,7 +91,7 @@ struct AlertWatchTests {
     func disk() async throws {
         let asked = Mutex<[String]>([])
         let configuration = try configuration()
-        var watch = AlertWatch(configuration, services) { directory in
+        var watch = try await AlertWatch(configuration, services) { directory in
             asked.withLock { $0.append(directory) }
             return DiskFigures(blocks: 1_000, freeBlocks: 80, availableBlocks: 80, blockByteCount: 50_000_000)
         }
@@ -116,7 +116,7 @@ struct AlertWatchTests {
 
     @Test("a disk of which nothing is known is no alert")
     func unknownDisk() async throws {
-        var watch = AlertWatch(try configuration(), services) { _ in nil }
+        var watch = try await AlertWatch(try configuration(), services) { _ in nil }
         #expect(signals(.hostDisk, in: await watch.look()) == [])
     }
 
@@ -126,7 +126,7 @@ struct AlertWatchTests {
     func quota() async throws {
         try await bench.commit(bench.lobby, seconds: 0..<100)
         let used = try await bench.journal.usedByteCount()
-        var watch = AlertWatch(try configuration(quota: used * 5 / 4), services)
+        var watch = try await AlertWatch(try configuration(quota: used * 5 / 4), services)
         #expect(
             signals(.journalQuota, in: await watch.look())
                 == [AlertSignal(.journalQuota, .host, .measured(80), "the journal takes 80 % of its quota")])
@@ -183,8 +183,8 @@ struct AlertWatchTests {
     @Test("a punch with an impossible time is told of once, with its time and the reason")
     func impossible() async throws {
         try await commit(bench.lobby, "1999-12-31 23:59:59")
-        var watch = AlertWatch(try configuration(), services)
-        // What was there before the first look was told by an earlier life of the host.
+        var watch = try await AlertWatch(try configuration(), services)
+        // What was there before was told by an earlier life of the host.
         #expect(signals(.clockJump, in: await watch.look()) == [])
         try await commit(bench.lobby, "2000-01-01 00:00:00")
         try await commit(bench.lobby, "2026-01-06 08:00:00")
@@ -206,8 +206,8 @@ struct AlertWatchTests {
 
     @Test("a reload loses none of them")
     func impossibleAcrossReload() async throws {
-        var watch = AlertWatch(try configuration(), services)
-        _ = await watch.look()
+        var watch = try await AlertWatch(try configuration(), services)
+        // Right after the start, before there was a look.
         try await commit(bench.lobby, "1999-12-31 23:59:59")
         watch.follow(try configuration())
         #expect(signals(.clockJump, in: await watch.look()).map(\.key.subject) == [.device("lobby")])
@@ -244,7 +244,7 @@ struct AlertWatchTests {
     }
 
     private func silence() async throws -> [AlertSignal] {
-        var watch = AlertWatch(try configuration(), services)
+        var watch = try await AlertWatch(try configuration(), services)
         return signals(.deviceSilent, in: await watch.look())
     }
 
@@ -285,9 +285,10 @@ struct AlertWatchTests {
         try await history([8, 8, 8, 8])
         #expect(try await silence() == [])
         connect()
-        var off = AlertWatch(try configuration("alerts: {rules: {device.silent: {enabled: false}}}"), services)
+        var off = try await AlertWatch(
+            try configuration("alerts: {rules: {device.silent: {enabled: false}}}"), services)
         #expect(signals(.deviceSilent, in: await off.look()) == [])
-        var watch = AlertWatch(try configuration(), services)
+        var watch = try await AlertWatch(try configuration(), services)
         #expect(signals(.deviceSilent, in: await watch.look()).count == 1)
         bench.time.advance(by: .seconds(299))
         #expect(signals(.deviceSilent, in: await watch.look()) == [])
