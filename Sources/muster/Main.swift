@@ -15,4 +15,11 @@ struct Muster: AsyncParsableCommand {
             Punches.self, AlertsCommand.self, DeadLetters.self, Replay.self, Drivers.self, Schema.self, Emulate.self,
             Import.self, SecretCommand.self, TokenCommand.self, LogLevelCommand.self, Console.self,
         ])
+
+    static func main() async {
+        // On a second core, where there is one: parsing the arguments takes as long.
+        async let prepared: Void = ConfigurationOption.prepare()
+        await main(nil)
+        await prepared
+    }
 }
