@@ -18,6 +18,8 @@ public func withInterruption<Value: Sendable>(
             if let value = next { return (value, wasInterrupted) }
             wasInterrupted = true
         }
+        // A group hands out the result of each of its children, and the loop ends only without one: nothing from outside leads
+        // here.
         preconditionFailure("a task group ended without the result of its own child")
     }
 }
